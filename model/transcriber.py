@@ -1,0 +1,230 @@
+"""The network at work: audio of any length to activations, in windows.
+
+The one module besides `model.network`, `model.cqt` and `model.checkpoint` that imports torch.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.activations import Activations, ActivationsWriter
+from model.audio import AudioLimits, AudioReader, AudioSummary
+from model.checkpoint import load_checkpoint
+from model.network import Outputs, TranscriptionNetwork
+from model.note import N_PITCHES
+from model.windows import WindowConfig, windows
+
+SILENCE_DBFS = -80.0  # a recording whose loudest sample lies below this has nothing to transcribe
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come.
+
+    Parameters
+    ----------
+    seconds_done : float
+        Audio that the network has heard.
+    seconds_total : float or None
+        Length of the audio as its header states it; None when it states none.
+    """
+
+    seconds_done: float
+    seconds_total: float | None
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is a CUDA GPU where there is one.
+
+    Raises
+    ------
+    ValueError
+        If ``name`` is not auto, cpu or cuda, or cuda is asked for and there is none.
+    """
+    if name not in {"auto", "cpu", "cuda"}:
+        raise ValueError(f"the device must be auto, cpu or cuda, got {name!r}")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise ValueError("the device cuda was asked for and PyTorch finds no CUDA GPU")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16; emulated, it would be slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+class Transcriber:
+    """A loaded network on a device.
+
+    Parameters
+    ----------
+    network : TranscriptionNetwork
+        In evaluation mode.
+    device : torch.device
+    window : WindowConfig, optional
+    bfloat16 : bool, optional
+        Mixed precision; by default where the device computes in it.
+    """
+
+    def __init__(
+        self,
+        network: TranscriptionNetwork,
+        device: torch.device,
+        *,
+        window: WindowConfig | None = None,
+        bfloat16: bool | None = None,
+    ) -> None:
+        self.network = network.to(device)
+        self.device = device
+        self.window = window or WindowConfig()
+        self.bfloat16 = computes_bfloat16(device) if bfloat16 is None else bfloat16
+
+    @classmethod
+    def load(
+        cls, checkpoint: Path, *, sha256: str | None = None, device: str = "auto", threads: int | None = None
+    ) -> "Transcriber":
+        """Load a checkpoint.
+
+        Parameters
+        ----------
+        checkpoint : Path
+        sha256 : str, optional
+            What the file's SHA-256 must be.
+        device : str
+            auto, cpu or cuda.
+        threads : int, optional
+            CPU threads for this process; PyTorch's choice by default.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is missing, changed or not such a network.
+        ValueError
+            If the device does not exist.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return cls(load_checkpoint(checkpoint, sha256=sha256), choose_device(device))
+
+    @property
+    def sr(self) -> int:
+        """Sampling rate (Hz) of the waveforms that the network hears."""
+        return self.network.config.cqt.sr
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.network.config.cqt.frame_rate
+
+    def activations(self, waveform: NDArray[np.float32]) -> Activations:
+        """Hear a waveform that is in memory.
+
+        Parameters
+        ----------
+        waveform : ndarray, shape (samples,), float32
+            Mono at `sr`, full scale at 1.
+
+        Returns
+        -------
+        Activations
+            ``ceil(samples / hop_length)`` frames.
+        """
+        parts = list(self.stream([waveform]))
+        return Activations(np.concatenate([np.zeros((0, 3, N_PITCHES), dtype=np.uint8), *parts]), self.frame_rate)
+
+    def stream(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """Hear blocks of a waveform as they come.
+
+        Parameters
+        ----------
+        blocks : iterable of ndarray, shape (n,), float32
+
+        Yields
+        ------
+        ndarray, shape (frames, 3, N_PITCHES), uint8
+            As `Activations.values`, one piece per window.
+        """
+        for window in windows(blocks, self.window, hop_length=self.network.config.cqt.hop_length):
+            yield self._hear(window.samples)[window.keep]
+
+    def write_activations(
+        self, audio: Path, target: Path, *, limits: AudioLimits, on_progress: Callable[[Progress], None]
+    ) -> AudioSummary:
+        """Decode a file, hear it, and write what was heard; memory does not grow with its length.
+
+        Parameters
+        ----------
+        audio : Path
+            What was uploaded.
+        target : Path
+            Where the activations go (`model.activations`).
+        limits : AudioLimits
+        on_progress : callable
+            Called after each window. An exception that it raises stops the run and is passed on.
+
+        Returns
+        -------
+        AudioSummary
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read as audio within the limits.
+        """
+        with (
+            AudioReader(audio, sr=self.sr, limits=limits) as reader,
+            ActivationsWriter(target, self.frame_rate) as writer,
+        ):
+            level = PeakLevel()
+            for values in self.stream(level.watch(reader.blocks())):
+                writer.append(values)
+                on_progress(Progress(writer.n_frames / self.frame_rate, reader.claimed_seconds))
+        if level.dbfs < SILENCE_DBFS:
+            reader.summary.warnings.append("the recording is silent: there is nothing to transcribe")
+        return reader.summary
+
+    @torch.inference_mode()
+    def _hear(self, samples: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """One window: (samples,) -> (frames, 3, N_PITCHES)."""
+        waveform = torch.from_numpy(samples)[None].to(self.device)
+        frames = self.network.cqt.log_magnitudes(waveform)
+        precision: AbstractContextManager[object] = nullcontext()
+        if self.bfloat16:
+            precision = torch.autocast(self.device.type, torch.bfloat16)
+        with precision:
+            outputs = self.network.from_frames(frames)
+        return to_bytes(outputs)
+
+
+def to_bytes(outputs: Outputs) -> NDArray[np.uint8]:
+    """Outputs of a batch of one as stored bytes, shape (frames, 3, N_PITCHES)."""
+    onset, frame, velocity = (part[0] for part in outputs)
+    values = torch.stack([onset.sigmoid(), frame.sigmoid(), velocity.clamp(0, 1)], dim=1)
+    return (values * 255).round().to(torch.uint8).cpu().numpy()
+
+
+class PeakLevel:
+    """Watches the loudest sample of a stream."""
+
+    def __init__(self) -> None:
+        self.peak = 0.0
+
+    def watch(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Pass blocks on."""
+        for block in blocks:
+            if len(block):
+                self.peak = max(self.peak, float(np.abs(block).max()))
+            yield block
+
+    @property
+    def dbfs(self) -> float:
+        """Level of the loudest sample relative to full scale, in dB."""
+        return float(20 * np.log10(max(self.peak, 1e-12)))

@@ -1,0 +1,163 @@
+"""Training samples: short cuts of prepared recordings, changed on the fly.
+
+Sample ``i`` of a run is a function of the run's seed and ``i`` alone, so a resumed run sees what an uninterrupted one
+would have seen.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from model.labels import NoteArrays, note_targets
+from training.augment import AugmentConfig, augment, pitch_shift
+from training.config import FitConfig
+
+MARGIN_SECONDS = 0.1  # read beyond a cut on both sides before resampling, so that its edges are not the filter's
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One prepared recording: a 16 kHz mono WAV file and its notes."""
+
+    path: Path
+    seconds: float
+    notes: NoteArrays
+
+
+def read_notes(path: Path) -> NoteArrays:
+    """Read the ``.tsv`` of a prepared recording: onset, offset (s), pitch, velocity, program."""
+    table = np.loadtxt(path, skiprows=1, delimiter="\t", ndmin=2)
+    if table.size == 0:
+        table = np.zeros((0, 4))
+    return NoteArrays(table[:, 0], table[:, 1], table[:, 2].astype(np.int64), table[:, 3].astype(np.int64))
+
+
+def read_set(folder: Path, split: str | None = None) -> list[Recording]:
+    """Open a prepared set.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``manifest.json``, and ``ID.wav`` and ``ID.tsv`` for each recording that it names.
+    split : str, optional
+        Only the recordings of this split.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the manifest or a file that it names is missing.
+    ValueError
+        If nothing is left.
+    """
+    records = json.loads((folder / "manifest.json").read_text())["recordings"]
+    chosen = [record for record in records if split is None or record["split"] == split]
+    if not chosen:
+        raise ValueError(f"{folder} holds no recordings of split {split!r}")
+    return [
+        Recording(folder / f"{r['id']}.wav", float(r["seconds"]), read_notes(folder / f"{r['id']}.tsv")) for r in chosen
+    ]
+
+
+class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
+    """Random cuts of several sets, mixed in given shares.
+
+    Parameters
+    ----------
+    config : FitConfig
+    sets : dict of str to list of Recording
+        The recordings of each set in ``config.sets``.
+    first, count : int
+        Index of the run's first sample here, and how many there are.
+    augmented : bool
+        Whether pitch, room, noise and the like are varied.
+    """
+
+    def __init__(
+        self,
+        config: FitConfig,
+        sets: dict[str, list[Recording]],
+        *,
+        first: int = 0,
+        count: int = 1,
+        augmented: bool = True,
+    ) -> None:
+        self.config = config
+        self.sets = sets
+        self.first = first
+        self.count = count
+        self.augmented = augmented
+        self.shares = np.array([config.sets.get(name, 1.0) for name in sets])
+        self.lengths = {name: np.array([r.seconds for r in recordings]) for name, recordings in sets.items()}
+        self.n_samples = int(config.segment_seconds * config.network.cqt.sr)
+        self.n_frames = -(-self.n_samples // config.network.cqt.hop_length)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Waveform of shape ``(n_samples,)`` and targets of shape ``(3, n_frames, N_PITCHES)``."""
+        rng = np.random.default_rng((self.config.seed, self.first + index))
+        waveform, targets = self._cut(rng)
+        if self.augmented and rng.random() < self.config.mix_probability:
+            other, other_targets = self._cut(rng)
+            waveform = waveform + other * np.float32(rng.uniform(0.3, 1.0))
+            targets = np.maximum(targets, other_targets)
+        if self.augmented:
+            waveform = augment(waveform, rng, AugmentConfig())
+        return waveform.astype(np.float32), targets
+
+    def _cut(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """One cut of one recording, its pitch shifted."""
+        recording = self._choose(rng)
+        semitones = 0.0
+        if self.augmented:
+            whole = rng.integers(-self.config.max_semitones, self.config.max_semitones + 1)
+            semitones = float(whole + rng.normal(0, self.config.detune_semitones))
+        stretch = 2 ** (semitones / 12)  # a higher pitch plays faster: more source for the same sample
+        needed = self.config.segment_seconds * stretch
+        start = rng.uniform(0, max(0.0, recording.seconds - needed))
+        waveform, lead = self._read(recording, start, needed)
+        shifted, factor = pitch_shift(waveform, semitones=semitones)
+        skip = round(lead * factor * self.config.network.cqt.sr)
+        cut = np.zeros(self.n_samples, dtype=np.float32)
+        source = shifted[skip : skip + self.n_samples]
+        cut[: len(source)] = source
+        return cut, self._targets(recording.notes, start - lead, factor, skip, semitones)
+
+    def _choose(self, rng: np.random.Generator) -> Recording:
+        """A recording: the set by its share, within it by length."""
+        name = str(rng.choice(list(self.sets), p=self.shares / self.shares.sum()))
+        lengths = self.lengths[name]
+        return self.sets[name][int(rng.choice(len(lengths), p=lengths / lengths.sum()))]
+
+    def _read(self, recording: Recording, start: float, seconds: float) -> tuple[NDArray[np.float32], float]:
+        """The waveform from ``start`` on with a margin; also how much of it (s) lies before ``start``."""
+        sr = self.config.network.cqt.sr
+        first = max(0, round((start - MARGIN_SECONDS) * sr))
+        stop = round((start + seconds + MARGIN_SECONDS) * sr)
+        with sf.SoundFile(recording.path) as file:
+            file.seek(min(first, file.frames))
+            waveform = file.read(stop - first, dtype="float32")
+        return waveform, start - first / sr
+
+    def _targets(
+        self, notes: NoteArrays, origin: float, factor: float, skip: int, semitones: float
+    ) -> NDArray[np.float32]:
+        """Targets of a cut: source time ``s`` is at ``(s - origin) * factor - skip / sr`` in the cut."""
+        sr = self.config.network.cqt.sr
+        near = notes.select(
+            (notes.offset > origin) & (notes.onset < origin + (self.n_samples + skip) / sr / factor + 1)
+        )
+        moved = NoteArrays(
+            (near.onset - origin) * factor - skip / sr,
+            (near.offset - origin) * factor - skip / sr,
+            near.pitch + round(semitones),
+            near.velocity,
+        )
+        drawn = note_targets(moved, n_frames=self.n_frames, frame_rate=self.config.network.cqt.frame_rate)
+        return np.stack([drawn.onset, drawn.frame, drawn.velocity])
