@@ -3,8 +3,8 @@
 A byte resolves a probability to 0.004, which moves no onset by more than a tenth of a millisecond; one hour is 40 MB.
 Everything after the network reads these bytes, so decoding again gives exactly what decoding the first time gave.
 
-On disk it is a safetensors file whose header is padded to a fixed size: frames are appended while they are computed, and
-the header, which holds their number, is written last. A file without a header was not finished.
+On disk it is a safetensors file whose header is padded to a fixed size: frames are appended while they are computed,
+and the header, which holds their number, is written last. A file without a header was not finished.
 """
 
 import json

@@ -118,8 +118,8 @@ def sniff_container(head: bytes) -> str:
     if _is_mpeg_frame(head):
         return "mp3"
     raise UnsupportedFormatError(
-        "this is not audio of a kind that can be read: wav, aiff, flac, mp3, ogg (Vorbis or Opus), m4a/aac, webm or the "
-        "sound of an mp4 or mkv"
+        "this is not audio of a kind that can be read: wav, aiff, flac, mp3, ogg (Vorbis or Opus), m4a/aac, webm, or "
+        "the sound of an mp4 or mkv"
     )
 
 
@@ -272,7 +272,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             )
         if frame.layout.nb_channels > self.limits.max_channels:
             raise UnsupportedFormatError(
-                f"{frame.layout.nb_channels} channels appear within the file, at most {self.limits.max_channels} are accepted"
+                f"{frame.layout.nb_channels} channels appear within the file, accepted are 1 to {self.limits.max_channels}"
             )
 
     def _counted(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:

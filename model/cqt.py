@@ -88,7 +88,8 @@ class CqtConfig:
     def frequencies(self) -> NDArray[np.float64]:
         """Centre frequencies in Hz, shape ``(n_bins,)``."""
         octaves = np.arange(self.n_bins) / self.bins_per_octave
-        return np.asarray(self.fmin * 2.0**octaves, dtype=np.float64)
+        centres: NDArray[np.float64] = self.fmin * 2.0**octaves
+        return centres
 
     @property
     def bandwidths(self) -> NDArray[np.float64]:
@@ -96,7 +97,8 @@ class CqtConfig:
         ratio = 2.0 ** (1 / self.bins_per_octave)
         alpha = (ratio**2 - 1) / (ratio**2 + 1)  # bandwidth over frequency of evenly spaced bins, as librosa has it
         gamma = 24.7 * alpha / 0.108 if self.gamma is None else self.gamma
-        return alpha * self.frequencies + gamma
+        widths: NDArray[np.float64] = alpha * self.frequencies + gamma
+        return widths
 
 
 def vqt_kernels(frequencies: NDArray[np.float64], lengths: NDArray[np.float64], sr: float) -> NDArray[np.float32]:
