@@ -137,6 +137,17 @@ SIGNATURES = (
 )
 
 
+def is_cut_short(head: bytes, size: int) -> bool:
+    """Whether a RIFF (wav) or FORM (aiff) file of ``size`` bytes is shorter than its header says.
+
+    FFmpeg shortens the length that such a file claims to what is there. Recorders that stream write 0 or all ones.
+    """
+    if head[:4] not in (b"RIFF", b"FORM"):
+        return False
+    stated = int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
+    return stated not in (0, 0xFFFFFFFF) and size < stated + 8 - 1  # a writer may leave out the last padding byte
+
+
 def _is_adts(head: bytes) -> bool:
     """Whether an AAC frame starts here: 12 set bits, then layer 0."""
     return len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
@@ -198,6 +209,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         self.limits = limits
         self._file: BinaryIO = path.open("rb")
         try:
+            self._cut_short = is_cut_short(_head(self._file), path.stat().st_size)
             self._container = _open_container(self._file)
             self._stream = _audio_stream(self._container)
             self.summary = _summary(self._container, self._stream, limits)
@@ -272,7 +284,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             )
         if frame.layout.nb_channels > self.limits.max_channels:
             raise UnsupportedFormatError(
-                f"{frame.layout.nb_channels} channels appear within the file, accepted are 1 to {self.limits.max_channels}"
+                f"{frame.layout.nb_channels} channels appear within the file, at most {self.limits.max_channels} are read"
             )
 
     def _counted(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
@@ -296,16 +308,24 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         found, claimed = self.summary.duration, self.claimed_seconds
         if found == 0:
             raise DecodeFailedError("the file holds an audio stream without a single sample that can be decoded")
-        if claimed is not None and claimed - found > max(1.0, 0.02 * claimed):
+        if self._cut_short:
+            self.summary.warnings.append(f"the file is cut short: {found:.1f} s could be read")
+        elif claimed is not None and claimed - found > max(1.0, 0.02 * claimed):
             self.summary.warnings.append(
                 f"the file is cut short: its header says {claimed:.1f} s, {found:.1f} s could be read"
             )
 
 
+def _head(file: BinaryIO) -> bytes:
+    """The first bytes of a file, which is then at its start again."""
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    return head
+
+
 def _open_container(file: BinaryIO) -> InputContainer:
     """Open with the demuxer that the file's own bytes ask for, and no other."""
-    name = sniff_container(file.read(HEAD_BYTES))
-    file.seek(0)
+    name = sniff_container(_head(file))
     try:
         return av.open(file, mode="r", format=name, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:

@@ -37,7 +37,7 @@ def melody(notes: list[tuple[float, float, int]], seconds: float, *, sr: int = S
         fade = np.clip((len(tone) - np.arange(len(tone))) / (0.02 * sr), 0, 1)
         stop = min(len(wave), start + len(tone))
         wave[start:stop] += (tone * fade)[: stop - start].astype(np.float32)
-    return wave
+    return wave / np.float32(max(1.0, np.abs(wave).max() / 0.9))
 
 
 # A tune with leaps, chords and repeated notes; 12 s.

@@ -1,0 +1,148 @@
+"""Every format becomes the same waveform; every damaged file says what is wrong."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model.audio import AudioLimits, AudioReader, AudioSummary
+from model.errors import DecodeFailedError, ModelError, NoAudioStreamError, TooLongError, UnsupportedFormatError
+from tests.model.files import FORMATS, LOSSLESS, VORBIS, encode
+from tests.model.signals import TUNE, TUNE_SECONDS, melody, sine
+
+
+def read(path: Path, *, sr: int = 16000, limits: AudioLimits | None = None) -> tuple[NDArray[np.float32], AudioSummary]:
+    with AudioReader(path, sr=sr, limits=limits or AudioLimits()) as reader:
+        return np.concatenate(list(reader.blocks())), reader.summary
+
+
+@pytest.mark.parametrize("kind", [*FORMATS, VORBIS])
+def test_each_format_gives_the_tune(kind: str, tmp_path: Path) -> None:
+    wave = melody(TUNE, TUNE_SECONDS, sr=48000)
+    heard, summary = read(encode(tmp_path / f"tune.{kind}", wave, sr=48000, kind=kind), sr=48000)
+    assert summary.warnings == []
+    assert summary.sr == 48000
+    assert abs(len(heard) / 48000 - TUNE_SECONDS) < 0.06
+    n = min(len(heard), len(wave))
+    error = np.sqrt(np.mean((align(heard[:n], wave[:n]) - wave[:n]) ** 2)) / np.sqrt(np.mean(wave**2))
+    assert error < (0.03 if kind in LOSSLESS or "wav" in kind else 0.35)
+
+
+def align(heard: NDArray[np.float32], wave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Undo the delay of a coder that does not declare it (raw AAC), at most 60 ms."""
+    size = 1 << (len(wave) * 2 - 1).bit_length()
+    correlation = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(wave, size)))
+    lag = int(np.argmax(correlation[:2880]))
+    return np.roll(heard, -lag)
+
+
+def test_lossless_containers_give_the_same_samples(tmp_path: Path) -> None:
+    wave = melody(TUNE, TUNE_SECONDS, sr=44100)
+    heard = [read(encode(tmp_path / f"a.{kind}", wave, sr=44100, kind=kind))[0] for kind in sorted(LOSSLESS)]
+    np.testing.assert_array_equal(heard[0], heard[1])
+    np.testing.assert_array_equal(heard[0], heard[2])
+
+
+def test_channels_are_averaged_and_the_rate_is_the_networks(tmp_path: Path) -> None:
+    wave = sine(440, 2.0, sr=44100)
+    heard, summary = read(encode(tmp_path / "a.wav", wave, sr=44100, kind="wav", channels=2))
+    assert (summary.channels, summary.sr, len(heard)) == (2, 44100, 32000)
+    assert np.abs(heard[4000:-4000]).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_sound_of_a_video_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    write_video(path, sound=True)
+    heard, summary = read(path)
+    assert summary.codec == "aac"
+    assert len(heard) > 8000
+
+
+def write_video(path: Path, *, sound: bool) -> None:
+    with av.open(str(path), "w", format="mp4") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        video.width = video.height = 64
+        video.pix_fmt = "yuv420p"
+        audio = container.add_stream("aac", rate=16000, layout="mono") if sound else None
+        for index in range(10):
+            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), index, np.uint8), format="rgb24")
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+        if audio:
+            frame = av.AudioFrame.from_ndarray(sine(440, 1.0)[None], format="fltp", layout="mono")
+            frame.sample_rate = 16000
+            container.mux(audio.encode(frame))
+            container.mux(audio.encode(None))
+
+
+def wav_bytes(samples: NDArray[np.float32], *, sr: int = 16000, channels: int = 1) -> bytes:
+    """A float WAV written by hand, for what an encoder refuses to write."""
+    data = np.repeat(samples[:, None], channels, axis=1).astype("<f4").tobytes()
+    head = b"WAVEfmt " + (16).to_bytes(4, "little")
+    head += (3).to_bytes(2, "little") + channels.to_bytes(2, "little") + sr.to_bytes(4, "little")
+    head += (sr * channels * 4 % 2**32).to_bytes(4, "little") + (channels * 4).to_bytes(2, "little")
+    head += (32).to_bytes(2, "little") + b"data" + len(data).to_bytes(4, "little")
+    return b"RIFF" + (len(head) + len(data)).to_bytes(4, "little") + head + data
+
+
+def with_number(value: float) -> bytes:
+    wave = sine(440, 1.0)
+    wave[8000] = value
+    return wav_bytes(wave)
+
+
+BAD = {
+    "empty": (b"", UnsupportedFormatError, "empty"),
+    "text": (b"these are words, not sound. " * 50, UnsupportedFormatError, "not audio of a kind"),
+    "playlist": (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n", UnsupportedFormatError, "not audio of a kind"),
+    "concat": (b"ffconcat version 1.0\nfile /etc/hostname\n", UnsupportedFormatError, "not audio of a kind"),
+    "nine channels": (wav_bytes(sine(440, 0.5), channels=9), UnsupportedFormatError, "9 channels"),
+    "4 Hz": (wav_bytes(sine(440, 0.5), sr=4), UnsupportedFormatError, "4 Hz"),
+    "1 MHz": (wav_bytes(sine(440, 0.5), sr=1_000_000), UnsupportedFormatError, "1000000 Hz"),
+    "NaN": (with_number(np.nan), DecodeFailedError, r"0\.500 s is not a finite number"),
+    "infinite": (with_number(np.inf), DecodeFailedError, r"0\.500 s is not a finite number"),
+    "header alone": (wav_bytes(np.zeros(0, np.float32)), DecodeFailedError, "without a single sample"),
+    "flac magic": (b"fLaC" + bytes(64), ModelError, "damaged|single sample|Hz"),
+    "mp3 tag": (b"ID3\x04\x00\x00\x00\x00\x00\x00" + bytes(64), ModelError, "damaged|single sample|Hz"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_bytes_say_what_is_wrong(name: str, tmp_path: Path) -> None:
+    content, error, words = BAD[name]
+    path = tmp_path / "upload.mp3"
+    path.write_bytes(content)
+    with pytest.raises(error, match=words):
+        read(path)
+
+
+def test_a_video_without_sound_is_named_as_such(tmp_path: Path) -> None:
+    write_video(tmp_path / "mute.mp4", sound=False)
+    with pytest.raises(NoAudioStreamError, match="no audio stream"):
+        read(tmp_path / "mute.mp4")
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "opus", "m4a"])
+def test_a_file_cut_in_the_middle_gives_what_is_there_and_a_warning(kind: str, tmp_path: Path) -> None:
+    path = encode(tmp_path / f"a.{kind}", melody(TUNE, TUNE_SECONDS, sr=48000), sr=48000, kind=kind)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    if kind == "m4a":  # its index stands at the end: nothing can be read without it
+        with pytest.raises(DecodeFailedError, match="damaged"):
+            read(path)
+        return
+    heard, summary = read(path)
+    assert 0.3 * TUNE_SECONDS * 16000 < len(heard) < 0.7 * TUNE_SECONDS * 16000
+    assert summary.warnings or kind == "opus"  # ogg states no length that the cut could contradict
+
+
+def test_more_audio_than_allowed_is_refused_by_what_was_decoded(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.flac", sine(440, 5.0), sr=16000, kind="flac")
+    with pytest.raises(TooLongError, match="longer than 3 s"):
+        read(path, limits=AudioLimits(max_seconds=3))
+
+
+def test_twenty_milliseconds_are_enough(tmp_path: Path) -> None:
+    heard, _ = read(encode(tmp_path / "a.wav", sine(440, 0.02), sr=16000, kind="wav"))
+    assert len(heard) == 320
