@@ -284,7 +284,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             )
         if frame.layout.nb_channels > self.limits.max_channels:
             raise UnsupportedFormatError(
-                f"{frame.layout.nb_channels} channels appear within the file, at most {self.limits.max_channels} are read"
+                f"{frame.layout.nb_channels} channels appear within the file, at most {self.limits.max_channels} may"
             )
 
     def _counted(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
