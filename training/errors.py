@@ -1,0 +1,15 @@
+"""What can go wrong between a data set and a checkpoint."""
+
+from model.errors import ModelError
+
+
+class DataError(ModelError):
+    """A file of a data set is missing, damaged, or says something that cannot be true."""
+
+    code = "data"
+
+
+class PublishError(ModelError):
+    """A checkpoint may not be published: it is no better than the one that is served, or its name is taken."""
+
+    code = "publish"

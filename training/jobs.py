@@ -1,0 +1,112 @@
+"""Make many recordings at once, go on after a kill, and name whatever failed."""
+
+import json
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from training.errors import DataError
+from training.prepared import Json, Recording, read_manifest, write_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One recording to make.
+
+    Parameters
+    ----------
+    id : str
+        Of the recording.
+    make : callable
+        Picklable; writes the files into the folder that it is given and returns the record.
+    settings : dict
+        What the recording depends on besides its id. A finished recording made with other settings is made again.
+    """
+
+    id: str
+    make: Callable[[Path], Recording]
+    settings: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run of jobs came to: ids made now, ids found finished, and what failed with its cause."""
+
+    made: list[str]
+    found: list[str]
+    failed: dict[str, str]
+
+    def summary(self) -> str:
+        """Say it in lines for a person."""
+        lines = [f"{len(self.made)} made, {len(self.found)} were there, {len(self.failed)} failed"]
+        return "\n".join([*lines, *(f"  failed {name}: {why}" for name, why in sorted(self.failed.items()))])
+
+
+def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:
+    """Make what is not there yet, the manifest growing with each recording.
+
+    Parameters
+    ----------
+    folder : Path
+        ``PREPARED/<set>``; made if missing.
+    jobs : sequence of Job
+        In the order in which they should be begun.
+    workers : int
+        Processes; 1 runs in this one.
+
+    Returns
+    -------
+    Outcome
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    done = {recording.id: recording for recording in read_manifest(folder)}
+    waiting = [job for job in jobs if not is_finished(folder, job, done.get(job.id))]
+    found = sorted({job.id for job in jobs} - {job.id for job in waiting})
+    outcome = Outcome([], found, {})
+    progress = tqdm(total=len(waiting), desc=folder.name, unit="recording", mininterval=5)
+
+    def keep(job_id: str, result: Recording | str) -> None:
+        progress.update()
+        if isinstance(result, str):
+            outcome.failed[job_id] = result
+            return
+        done[job_id] = result
+        outcome.made.append(job_id)
+        write_manifest(folder, done.values())
+
+    run_all(folder, waiting, workers, keep)
+    progress.close()
+    return outcome
+
+
+def run_all(folder: Path, jobs: Sequence[Job], workers: int, keep: Callable[[str, Recording | str], None]) -> None:
+    """Run jobs here or in a pool and hand each result to `keep` as it comes."""
+    if workers <= 1:
+        for job in jobs:
+            keep(job.id, attempt(job, folder))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures: dict[Future[Recording | str], str] = {pool.submit(attempt, job, folder): job.id for job in jobs}
+        for future in as_completed(futures):
+            keep(futures[future], future.result())
+
+
+def attempt(job: Job, folder: Path) -> Recording | str:
+    """Run one job; a fault of the data comes back as its sentence, so that one bad file does not end the run."""
+    try:
+        return job.make(folder)
+    except (DataError, OSError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def is_finished(folder: Path, job: Job, recording: Recording | None) -> bool:
+    """Whether a recording is there whole and was made with the settings asked for."""
+    if recording is None or not (folder / f"{job.id}.tsv").exists():
+        return False
+    same = json.dumps(recording.made.get("settings"), sort_keys=True) == json.dumps(job.settings, sort_keys=True)
+    return same and (folder / f"{job.id}.wav").exists()

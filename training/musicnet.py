@@ -1,0 +1,95 @@
+"""MusicNet's pieces as MIDI files, and which of them may be used for what."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pretty_midi
+
+from model.note import Note
+from training.errors import DataError
+from training.prepared import Split, in_range, playable
+
+# The published test set of MusicNet (Zenodo record 5120004).
+TEST_IDS = frozenset({"1759", "1819", "2106", "2191", "2298", "2303", "2382", "2416", "2556", "2628"})
+# Ours, out of the published training set, one or two for each kind of ensemble: clarinet quintet, piano trio, wind
+# quintet, clarinet and piano, string sextet, solo flute, solo cello, wind sextet, wind octet, cello and piano, string
+# quartet, piano.
+VALIDATION_IDS = frozenset(
+    {"1812", "1893", "2083", "2119", "2156", "2203", "2296", "2415", "2506", "2523", "2562", "2633"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one instrument plays.
+
+    Parameters
+    ----------
+    program : int
+        0-based General MIDI program.
+    notes : tuple of Note
+        Sorted by onset; no two of one pitch overlap.
+    """
+
+    program: int
+    notes: tuple[Note, ...]
+
+    @classmethod
+    def of(cls, program: int, notes: list[Note]) -> "Part":
+        """Build a part out of any notes: each gets the program, and ends where its pitch sounds again."""
+        kept = playable(notes)
+        return cls(
+            program,
+            tuple(Note(n.onset, n.pitch, n.offset, n.velocity, n.confidence, program) for n in kept),
+        )
+
+
+def split_of(recording_id: str) -> Split:
+    """What a MusicNet recording may be used for."""
+    if recording_id in TEST_IDS:
+        return "test"
+    return "validation" if recording_id in VALIDATION_IDS else "train"
+
+
+def midi_ids(root: Path, split: Split) -> list[str]:
+    """List the ids of one split for which `root` holds a MIDI file.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    ids = sorted(path.stem for path in root.glob("*.mid") if split_of(path.stem) == split)
+    if not ids:
+        raise DataError(f"{root}: no MIDI file of the {split} split; expected files such as 1727.mid")
+    return ids
+
+
+def read_parts(path: Path) -> list[Part]:
+    """Read the parts of a MIDI file, drums left out.
+
+    Raises
+    ------
+    DataError
+        If the file is not a MIDI file or holds no note of the piano's range.
+    """
+    try:
+        midi = pretty_midi.PrettyMIDI(str(path))
+    except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
+        raise DataError(f"{path}: not a MIDI file: {error}") from error
+    parts = [
+        Part.of(
+            int(instrument.program), [to_note(n) for n in instrument.notes if in_range(n.pitch) and n.end > n.start]
+        )
+        for instrument in midi.instruments
+        if not instrument.is_drum
+    ]
+    sounding = [part for part in parts if part.notes]
+    if not sounding:
+        raise DataError(f"{path}: holds no note")
+    return sounding
+
+
+def to_note(note: pretty_midi.Note) -> Note:
+    """Convert; MusicNet's MIDI has no dynamics, so the velocity read here is a placeholder for those made later."""
+    return Note(max(0.0, float(note.start)), int(note.pitch), float(note.end), max(1, int(note.velocity)))

@@ -1,0 +1,60 @@
+"""Whether a recorded note sounds at the pitch that its index says."""
+
+import numpy as np
+
+from training.prepared import SAMPLE_RATE, Waveform
+
+LISTEN_SECONDS = 0.5
+PERIODIC = 0.5  # autocorrelation, of 1, at which a note counts as repeating itself at a period
+OCTAVE_BELOW = (
+    0.6  # a note repeats itself at twice its period as well as at once; under this ratio the longer one is its own
+)
+CLEAR = 0.8  # between the two ratios it cannot be told
+MISTUNED = 0.035  # relative width of the search around a period: a little over half a semitone
+
+
+def autocorrelation(audio: Waveform) -> np.ndarray:
+    """Normalised autocorrelation of up to half a second of audio, freed of the window's own."""
+    audio = audio[: round(LISTEN_SECONDS * SAMPLE_RATE)]
+    window = np.hanning(len(audio))
+    size = 2 ** int(np.ceil(np.log2(2 * len(audio))))
+
+    def correlate(signal: np.ndarray) -> np.ndarray:
+        return np.asarray(np.fft.irfft(np.abs(np.fft.rfft(signal, size)) ** 2)[: len(audio) // 2])
+
+    of_window = correlate(window)
+    correlation = correlate(audio * window) / of_window
+    return np.asarray(correlation / max(correlation[0], 1e-12))
+
+
+def repeats_at(correlation: np.ndarray, pitch: int) -> float:
+    """How well a note repeats itself at a pitch's period, -1 to 1; 0 if the period does not fit into the audio."""
+    period = SAMPLE_RATE / (440 * 2 ** ((pitch - 69) / 12))
+    first, last = int(period * (1 - MISTUNED)), int(np.ceil(period * (1 + MISTUNED)))
+    return float(correlation[first : last + 1].max()) if last < len(correlation) else 0.0
+
+
+def heard_pitch(audio: Waveform, pitch: int) -> int | None:
+    """Check a pitch against the sound.
+
+    Some collections name brass and clarinets an octave above what sounds.
+
+    Parameters
+    ----------
+    audio : np.ndarray [shape=(n,), dtype=float32]
+        A note, from a little after its attack.
+    pitch : int
+        MIDI number that the index gives.
+
+    Returns
+    -------
+    int or None
+        The pitch, or the octave below if the sound repeats itself there alone; None if that cannot be told.
+    """
+    if len(audio) < round(0.05 * SAMPLE_RATE):
+        return pitch  # too short to say otherwise
+    correlation = autocorrelation(audio)
+    here, below = repeats_at(correlation, pitch), repeats_at(correlation, pitch - 12)
+    if below >= PERIODIC and here < OCTAVE_BELOW * below:
+        return pitch - 12
+    return pitch if here >= max(PERIODIC / 2, CLEAR * below) else None
