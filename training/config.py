@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from model.network import NetworkConfig
+from training.augment import AugmentConfig
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class FitConfig:
         Prepared sets whose loss is watched.
     network : NetworkConfig
     loss : LossConfig
+    augment : AugmentConfig
     segment_seconds : float
         Length of a sample.
     batch_size : int
@@ -60,6 +62,7 @@ class FitConfig:
     validation_sets: tuple[str, ...] = ()
     network: NetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     segment_seconds: float = 6.0
     batch_size: int = 8
     total_steps: int = 5000
@@ -93,6 +96,11 @@ class FitConfig:
             known["network"] = NetworkConfig.from_dict({**NetworkConfig().to_dict(), **known["network"]})
         if "loss" in known:
             known["loss"] = LossConfig(**known["loss"])
+        if "augment" in known:
+            fields_of_augment: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in known["augment"].items()
+            }
+            known["augment"] = AugmentConfig(**fields_of_augment)
         known["validation_sets"] = tuple(known.get("validation_sets", ()))
         return cls(**known)
 

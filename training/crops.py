@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from model.labels import NoteArrays, note_targets
-from training.augment import AugmentConfig, augment, pitch_shift
+from training.augment import augment, pitch_shift
 from training.config import FitConfig
 
 MARGIN_SECONDS = 0.1  # read beyond a cut on both sides before resampling, so that its edges are not the filter's
@@ -108,7 +108,7 @@ class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
             waveform = waveform + other * np.float32(rng.uniform(0.3, 1.0))
             targets = np.maximum(targets, other_targets)
         if self.augmented:
-            waveform = augment(waveform, rng, AugmentConfig())
+            waveform = augment(waveform, rng, self.config.augment)
         return waveform.astype(np.float32), targets
 
     def _cut(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -5,6 +5,7 @@ averaged weights, as `publish` takes them) and ``metrics.csv``.
 """
 
 import csv
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,7 @@ def fit(config: FitConfig, *, data: Path, run: Path, device: torch.device, worke
         After the last step.
     """
     run.mkdir(parents=True, exist_ok=True)
+    (run / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n")
     state = start_state(config, device)
     if (run / "last.pt").exists():
         state.load(run / "last.pt")
