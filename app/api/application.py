@@ -1,0 +1,67 @@
+"""Putting the API together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.api import decode, docs, events, health, models, page, results, transcriptions
+from app.api.context import Context, build_context
+from app.api.headers import SecurityHeaders
+from app.api.problems import add_problem_handlers, tidy_openapi
+from app.api.upload_limit import UploadLimit
+from app.settings import Settings
+
+DESCRIPTION = """Upload a recording, get its notes: as MIDI, as a piano roll in JSON, as CSV.
+
+`POST` a file to `/v1/transcriptions`, follow the job under its `links.self` or `links.events`, download its results.
+Every error is an RFC 9457 problem (`application/problem+json`); programs compare its `type`."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application, ready to be served. Connects to nothing yet."""
+    app = FastAPI(
+        title="Music transcription",
+        version=_version(),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_close_at_end,
+    )
+    app.state.context = build_context(settings)
+    for part in (transcriptions, events, results, decode, models, health, docs):
+        app.include_router(part.router)
+    page.add_page(app)
+    add_problem_handlers(app)
+    app.add_middleware(UploadLimit, max_upload_bytes=settings.max_upload_bytes)
+    app.add_middleware(SecurityHeaders)
+    _tidy_description(app)
+    return app
+
+
+def _tidy_description(app: FastAPI) -> None:
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return app.openapi_schema or tidy_openapi(make())
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+@asynccontextmanager
+async def _close_at_end(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    context: Context = app.state.context
+    await context.async_redis.aclose()
+    context.redis.close()
+    context.engine.dispose()
+
+
+def _version() -> str:
+    try:
+        return version("amt-service")
+    except PackageNotFoundError:
+        return "0"

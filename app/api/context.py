@@ -1,0 +1,60 @@
+"""What the handlers work with, made once per process."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from celery import Celery
+from fastapi import Depends, Request
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from sqlalchemy import Engine
+
+from app.catalogue import Catalogue, load_catalogue
+from app.connections import open_async_redis, open_redis
+from app.database import open_database, session_factory
+from app.jobs.repository import JobRepository
+from app.queue import build_celery
+from app.settings import Settings
+from app.storage import open_storage
+from app.storage.interface import Storage
+
+# An event stream looks after the job table this often, in case that Redis has lost what it waits for.
+STREAM_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of the service that a request may need."""
+
+    settings: Settings
+    catalogue: Catalogue
+    engine: Engine
+    jobs: JobRepository
+    storage: Storage
+    redis: Redis
+    async_redis: AsyncRedis
+    celery: Celery
+
+
+def build_context(settings: Settings) -> Context:
+    """Open everything lazily: no connection is made here."""
+    engine = open_database(settings.database)
+    return Context(
+        settings=settings,
+        catalogue=load_catalogue(settings.checkpoints),
+        engine=engine,
+        jobs=JobRepository(session_factory(engine)),
+        storage=open_storage(settings.storage),
+        redis=open_redis(settings),
+        async_redis=open_async_redis(settings, longest_wait=max(STREAM_WAIT_SECONDS, settings.decode_seconds)),
+        celery=build_celery(settings),
+    )
+
+
+def context_of(request: Request) -> Context:
+    """The process's context."""
+    context: Context = request.app.state.context
+    return context
+
+
+InContext = Annotated[Context, Depends(context_of)]

@@ -1,0 +1,60 @@
+"""Decoding notes again from the stored activations."""
+
+import json
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+from fastapi.concurrency import run_in_threadpool
+from kombu.exceptions import KombuError
+from redis import RedisError
+
+from app.api.context import Context, InContext
+from app.api.lookup import FoundResult, find_job, find_result
+from app.api.problems import documented
+from app.api.schemas import JobBody
+from app.api.views import job_body
+from app.errors import Gone, InternalProblem, NotFound, NotReady, Unavailable
+from app.options import Decoding, Options, OptionsRequest
+from app.queue import send_decoding
+from app.replies import reply_key
+
+router = APIRouter(prefix="/v1/transcriptions/{job_id}", tags=["results"])
+
+DECODE_EXAMPLE = {"onset_threshold": 0.6, "min_note_ms": 80}
+
+
+@router.post("/decode", response_model=JobBody, responses=documented(NotFound, Gone, NotReady))
+async def decode(
+    job: FoundResult,
+    context: InContext,
+    wanted: Annotated[OptionsRequest | None, Body(openapi_examples={"stricter": {"value": DECODE_EXAMPLE}})] = None,
+) -> JobBody:
+    """Decode the notes again with other options, without running the network.
+
+    What is absent takes the model's default, not the job's former value: the same request always gives the same notes.
+    The new notes become the job's result.
+    """
+    model = context.catalogue.get(job.model_name)
+    defaults = model.decoding if model else Decoding.model_validate(job.options)
+    options = (wanted or OptionsRequest()).resolve(defaults)
+    outcome = await _decoded(context, job.id, options)
+    if outcome == "done":
+        return job_body(find_result(await run_in_threadpool(find_job, job.id, context)))
+    raise InternalProblem("The notes could not be decoded again.")
+
+
+async def _decoded(context: Context, job_id: str, options: Options) -> str:
+    """Hand the request to a decoding worker and wait for its word."""
+    request_id = secrets.token_urlsafe(16)
+    seconds = context.settings.decode_seconds
+    try:
+        await run_in_threadpool(
+            send_decoding, context.celery, job_id, request_id, options.model_dump(), expires=seconds
+        )
+        answer = await context.async_redis.blpop([reply_key(request_id)], timeout=seconds)
+    except (KombuError, RedisError, OSError) as error:
+        raise Unavailable("The queue does not answer; the job is unchanged.") from error
+    if answer is None:
+        raise Unavailable("No worker decoded in time; try again.")
+    return str(json.loads(answer[1])["outcome"])

@@ -1,0 +1,204 @@
+"""Creating, listing, reading and deleting transcriptions."""
+
+import base64
+import binascii
+import logging
+import secrets
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from kombu.exceptions import KombuError
+from pydantic import Field
+from redis import RedisError
+from starlette.status import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
+
+from app.api.context import Context, InContext
+from app.api.lookup import FoundJob
+from app.api.problems import documented
+from app.api.schemas import JobBody, JobPage
+from app.api.upload_limit import too_large
+from app.api.views import job_body
+from app.catalogue import ModelEntry
+from app.clock import utc_now
+from app.errors import Gone, InvalidRequest, NotFound, OutOfSpace
+from app.events import error_document, forget, last_event, make_event, publish
+from app.file_names import clean_name
+from app.jobs.states import ErrorCode, Status
+from app.jobs.table import Job
+from app.options import OptionsRequest
+from app.queue import send_transcription
+from app.storage.interface import Stored, audio_key, job_prefix
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix="/v1/transcriptions", tags=["transcriptions"])
+
+LARGEST_PAGE = 100
+
+
+class TranscriptionForm(OptionsRequest):
+    """The multipart form of a new transcription."""
+
+    file: Annotated[
+        UploadFile,
+        Field(description="The recording: wav, aiff, flac, mp3, ogg, opus, m4a, webm, or a video with sound."),
+    ]
+    model: Annotated[
+        str | None, Field(max_length=100, description="Name of a checkpoint of /v1/models. Default: its default.")
+    ] = None
+
+
+async def refuse_repeated_fields(request: Request) -> None:
+    """A form may name a field twice; taking one of the two in silence would be a guess."""
+    form = await request.form()
+    repeated = sorted({name for name in form if len(form.getlist(name)) > 1})
+    if repeated:
+        errors = [{"field": name, "message": "was sent more than once"} for name in repeated]
+        raise InvalidRequest(f"{', '.join(repeated)}: sent more than once", errors=errors)
+
+
+@router.post(
+    "",
+    status_code=HTTP_202_ACCEPTED,
+    response_model=JobBody,
+    responses=documented(OutOfSpace)
+    | {
+        202: {
+            "description": "Accepted: the recording is stored and the job will run.",
+            "headers": {
+                "Location": {"description": "Address of the job.", "schema": {"type": "string"}},
+                "Retry-After": {"description": "Seconds to wait before asking.", "schema": {"type": "integer"}},
+            },
+        }
+    },
+    dependencies=[Depends(refuse_repeated_fields)],
+)
+def create(
+    form: Annotated[TranscriptionForm, Form(media_type="multipart/form-data")], context: InContext, response: Response
+) -> JobBody:
+    """Upload a recording to be transcribed.
+
+    The job is durable when 202 is answered. What is wrong with the sound itself shows in the job's `error`.
+    """
+    model = _chosen_model(context, form.model)
+    job_id = secrets.token_urlsafe(16)
+    stored = _store(context, job_id, form.file)
+    job = _new_job(context, job_id, form, model, stored)
+    try:
+        context.jobs.add(job)
+    except BaseException:
+        context.storage.delete(job_prefix(job_id))
+        raise
+    _announce(context, job)
+    response.headers["Location"] = f"{router.prefix}/{job_id}"
+    response.headers["Retry-After"] = "1"
+    return job_body(job, queue_position=context.jobs.queue_position(job))
+
+
+@router.get("", response_model=JobPage, responses=documented())
+def list_jobs(
+    context: InContext,
+    page_size: Annotated[
+        int, Query(ge=1, description=f"Jobs per page; more than {LARGEST_PAGE} gives {LARGEST_PAGE}.")
+    ] = 20,
+    page_token: Annotated[str, Query(max_length=200, description="`next_page_token` of the page before.")] = "",
+) -> JobPage:
+    """List the jobs, newest first."""
+    size = min(page_size, LARGEST_PAGE)
+    jobs = context.jobs.page(size=size + 1, after=_read_token(page_token))
+    shown = jobs[:size]
+    token = _make_token(shown[-1]) if len(jobs) > size else ""
+    return JobPage(transcriptions=[_present(context, job) for job in shown], next_page_token=token)
+
+
+@router.get("/{job_id}", response_model=JobBody, responses=documented(NotFound, Gone))
+def read(job: FoundJob, context: InContext) -> JobBody:
+    """Read a job: status, progress, and links to its results."""
+    return _present(context, job)
+
+
+@router.delete("/{job_id}", status_code=HTTP_204_NO_CONTENT, responses=documented(NotFound, Gone))
+def delete(job: FoundJob, context: InContext) -> None:
+    """Cancel a queued or running job, or delete a finished one.
+
+    Audio and results are removed in both cases. A cancelled job can still be read, and deleted by a second request; a
+    deleted one answers 404 from then on.
+    """
+    if context.jobs.cancel(job.id):
+        context.storage.delete(job_prefix(job.id))
+        error = error_document(ErrorCode.CANCELLED, "The job was cancelled.")
+        publish(context.redis, job.id, make_event(Status.CANCELLED, error=error))
+    elif context.jobs.mark_deleted(job.id):
+        context.storage.delete(job_prefix(job.id))
+        forget(context.redis, job.id)
+        context.jobs.remove(job.id)
+
+
+def _chosen_model(context: Context, name: str | None) -> ModelEntry:
+    model = context.catalogue.get(name)
+    if model is None:
+        known = ", ".join(entry.name for entry in context.catalogue.models)
+        message = f"there is no such model; there are {known}"
+        raise InvalidRequest(f"model: {message}", errors=[{"field": "model", "message": message}])
+    return model
+
+
+def _store(context: Context, job_id: str, file: UploadFile) -> Stored:
+    if file.size == 0:
+        raise InvalidRequest("file: is empty", errors=[{"field": "file", "message": "is empty"}])
+    if (file.size or 0) > context.settings.max_upload_bytes:
+        raise too_large(context.settings.max_upload_bytes)
+    return context.storage.put(audio_key(job_id), file.file)
+
+
+def _new_job(context: Context, job_id: str, form: TranscriptionForm, model: ModelEntry, stored: Stored) -> Job:
+    now = utc_now()
+    return Job(
+        id=job_id,
+        status=Status.QUEUED,
+        created_at=now,
+        queued_at=now,
+        expires_at=now + timedelta(days=context.settings.retention_days),
+        file_name=clean_name(form.file.filename),
+        file_bytes=stored.size,
+        file_sha256=stored.sha256,
+        model_name=model.name,
+        model_sha256=model.sha256,
+        options=form.resolve(model.decoding).model_dump(),
+        seconds_done=0.0,
+        attempts=0,
+        files_gone=False,
+    )
+
+
+def _announce(context: Context, job: Job) -> None:
+    """Tell the workers. Where that fails the sweeper does it later: the job is safe already."""
+    publish(context.redis, job.id, make_event(Status.QUEUED))
+    try:
+        send_transcription(context.celery, job.id, 0)
+    except (KombuError, RedisError, OSError) as error:
+        log.warning("job %s is stored but not announced: %s", job.id, error)
+
+
+def _present(context: Context, job: Job) -> JobBody:
+    event = last_event(context.redis, job.id) if job.status == Status.RUNNING else None
+    position = context.jobs.queue_position(job) if job.status == Status.QUEUED else None
+    return job_body(job, event=event, queue_position=position)
+
+
+def _make_token(job: Job) -> str:
+    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()}|{job.id}".encode()).decode()
+
+
+def _read_token(token: str) -> tuple[datetime, str] | None:
+    if not token:
+        return None
+    try:
+        created, _, job_id = base64.b64decode(token, altchars=b"-_", validate=True).decode("ascii").partition("|")
+        moment = datetime.fromisoformat(created)
+        if moment.tzinfo is None or "\0" in job_id:
+            raise ValueError("not one of ours")
+    except (ValueError, binascii.Error) as error:
+        message = "is not a token of this list"
+        raise InvalidRequest(f"page_token: {message}", errors=[{"field": "page_token", "message": message}]) from error
+    return moment, job_id

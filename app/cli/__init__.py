@@ -1,0 +1,126 @@
+"""The command line: `amt`. Every command imports what it needs when it runs, so that `amt --help` is quick."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+cli = typer.Typer(
+    name="amt",
+    help="Turn recordings into notes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+@cli.command()
+def transcribe(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Recordings: wav, aiff, flac, mp3, ogg, opus, m4a, webm, mp4.", metavar="FILE..."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if it is not there.")],
+    model: Annotated[str | None, typer.Option(help="Name of a checkpoint; the default one if not given.")] = None,
+    onset_threshold: Annotated[float | None, typer.Option(help="0.01 to 0.99; higher gives fewer notes.")] = None,
+    frame_threshold: Annotated[float | None, typer.Option(help="0.01 to 0.99; higher gives shorter notes.")] = None,
+    min_note_ms: Annotated[float | None, typer.Option(help="Shorter notes are left out, 0 to 1000.")] = None,
+    lowest_pitch: Annotated[int | None, typer.Option(help="MIDI pitch, 21 to 108.")] = None,
+    highest_pitch: Annotated[int | None, typer.Option(help="MIDI pitch, 21 to 108.")] = None,
+    tempo: Annotated[float | None, typer.Option(help="Beats per minute of the MIDI file, 20 to 400.")] = None,
+) -> None:
+    """Transcribe FILEs into MIDI, JSON and CSV, without a server.
+
+    One bad file does not stop the others. Exit status: 0 all were transcribed, 1 some were not, 2 wrong usage.
+    """
+    from app.cli.transcribe import UsageError, transcribe_files
+
+    options = {
+        "onset_threshold": onset_threshold,
+        "frame_threshold": frame_threshold,
+        "min_note_ms": min_note_ms,
+        "lowest_pitch": lowest_pitch,
+        "highest_pitch": highest_pitch,
+        "tempo": tempo,
+    }
+    try:
+        failed = transcribe_files(_settings(), files, output, model=model, options=options)
+    except UsageError as error:
+        _refuse(str(error))
+    raise typer.Exit(1 if failed else 0)
+
+
+@cli.command()
+def serve() -> None:
+    """Run the whole service on this machine: Redis, API, workers, sweeper."""
+    from app.supervisor.supervisor import serve
+
+    raise typer.Exit(serve(_settings()))
+
+
+@cli.command()
+def api() -> None:
+    """Run the API."""
+    from app.api.server import serve as serve_api
+
+    serve_api(_settings())
+
+
+@cli.command()
+def worker(
+    queue: Annotated[Literal["transcribe", "decode"], typer.Option(help="What to work on.")] = "transcribe",
+) -> None:
+    """Run a worker: `transcribe` runs the network, `decode` only decodes stored activations again."""
+    from app.worker.main import run_worker
+
+    raise typer.Exit(run_worker(_settings(), queue))
+
+
+@cli.command()
+def sweeper() -> None:
+    """Run the sweeper, which repairs what got lost."""
+    from app.sweeper import run_sweeper
+
+    run_sweeper(_settings())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the job table up to date."""
+    from app.database import migrate
+
+    migrate(_settings().database)
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what is missing or wrong, and what to do about it. Exit status 1 if something is."""
+    from app.cli.doctor import examine
+
+    raise typer.Exit(0 if examine(_settings()) else 1)
+
+
+def _settings() -> "Settings":
+    from app.logs import configure_logs
+    from app.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        _refuse(str(error))
+    configure_logs(settings)
+    return settings
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"amt: {message}", file=sys.stderr)
+    raise typer.Exit(2)

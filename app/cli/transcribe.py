@@ -1,0 +1,148 @@
+"""`amt transcribe`: recordings to notes in this process, without a server."""
+
+import logging
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from app.catalogue import CatalogueError, ModelEntry, load_catalogue
+from app.options import Options, OptionsRequest
+from app.settings import Settings
+from model.audio import AudioLimits
+from model.errors import ModelError
+from model.note_events import DecodingOptions
+from model.results import ResultSummary, write_results
+from model.transcriber import Transcriber
+
+log = logging.getLogger(__name__)
+
+# What a person gets of a result, by the ending that it has beside the recording's name.
+KEPT = {"notes.mid": ".mid", "piano-roll.json": ".json", "notes.csv": ".csv"}
+
+
+class UsageError(Exception):
+    """The command was called with something that cannot work for any file."""
+
+
+def transcribe_files(
+    settings: Settings, files: list[Path], output: Path, *, model: str | None, options: dict[str, float | int | None]
+) -> int:
+    """Transcribe each file; gives the number of those that failed.
+
+    Raises
+    ------
+    UsageError
+        If there is no such model, an option lies outside its range, or two results would have the same name.
+    """
+    entry = _choose_model(settings, model)
+    resolved = _resolve(entry, options)
+    _require_different_names(files)
+    output.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    try:
+        transcriber = Transcriber.load(
+            settings.checkpoints / entry.file, sha256=entry.sha256, device=settings.device, threads=settings.threads
+        )
+    except (ModelError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    with _bar(console) as bar:
+        run = _Run(settings, transcriber, resolved, output, console, bar)
+        return sum(not run.try_one(path) for path in files)
+
+
+class _Run:
+    """What is the same for all files."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        transcriber: Transcriber,
+        options: Options,
+        output: Path,
+        console: Console,
+        bar: Progress,
+    ) -> None:
+        self._transcriber = transcriber
+        self._options = options
+        self._output = output
+        self._console = console
+        self._bar = bar
+        self._limits = AudioLimits(
+            max_seconds=settings.max_seconds, max_channels=settings.max_channels, max_sr=settings.max_sr
+        )
+
+    def try_one(self, path: Path) -> bool:
+        """Transcribe a file; a failure is said and does not stop the others."""
+        task = self._bar.add_task(path.name, total=None)
+        try:
+            summary, warnings = self._transcribe(path, task)
+        except ModelError as error:
+            self._say(f"{path}: {error.message}")
+        except OSError as error:
+            self._say(f"{path}: {error.strerror or error}")
+        except Exception:
+            log.exception("%s failed", path)
+        else:
+            self._bar.update(task, total=1, completed=1)
+            self._say("; ".join([f"{path}: {summary.n_notes} notes", *warnings]))
+            return True
+        self._bar.update(task, visible=False)
+        return False
+
+    def _transcribe(self, path: Path, task: TaskID) -> tuple[ResultSummary, Iterable[str]]:
+        # Beside the results, so that the finished files can be renamed into their places.
+        with tempfile.TemporaryDirectory(dir=self._output, prefix=".unfinished-") as name:
+            folder = Path(name)
+            activations = folder / "activations"
+            heard = self._transcriber.write_activations(
+                path,
+                activations,
+                limits=self._limits,
+                on_progress=lambda at: self._bar.update(task, completed=at.seconds_done, total=at.seconds_total),
+            )
+            decoding = DecodingOptions(**self._options.model_dump(exclude={"tempo"}))
+            summary = write_results(activations, folder, options=decoding, tempo=self._options.tempo, title=path.stem)
+            for kept, ending in KEPT.items():
+                (folder / kept).replace(self._output / (path.stem + ending))
+        return summary, [*heard.warnings, *summary.warnings]
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _choose_model(settings: Settings, name: str | None) -> ModelEntry:
+    try:
+        catalogue = load_catalogue(settings.checkpoints)
+    except CatalogueError as error:
+        raise UsageError(str(error)) from error
+    entry = catalogue.get(name)
+    if entry is None:
+        raise UsageError(f"there is no model {name!r}; there are {', '.join(one.name for one in catalogue.models)}")
+    return entry
+
+
+def _resolve(entry: ModelEntry, options: dict[str, float | int | None]) -> Options:
+    try:
+        return OptionsRequest.model_validate(options).resolve(entry.decoding)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc'])) or 'options'}: {one['msg']}" for one in error.errors()]
+        raise UsageError("; ".join(wrong)) from error
+
+
+def _require_different_names(files: list[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for path in files:
+        if path.stem in seen:
+            raise UsageError(
+                f"{seen[path.stem]} and {path} would both be written to {path.stem}.mid; call amt once for each"
+            )
+        seen[path.stem] = path
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True)

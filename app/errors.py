@@ -1,0 +1,138 @@
+"""What the API answers when it does not do what was asked: RFC 9457 problems, each with its status."""
+
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from starlette.exceptions import HTTPException
+
+
+class Problem(HTTPException):
+    """A refusal. Being Starlette's own exception it also passes through the code that parses a request's body."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(
+        self, detail: str, *, errors: list[dict[str, str]] | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(self.status, detail, headers)
+        self.errors = errors
+
+    def body(self, instance: str) -> dict[str, Any]:
+        """The problem document."""
+        document: dict[str, Any] = {
+            "type": problem_type(self.code),
+            "title": self.title,
+            "status": int(self.status),
+            "detail": self.detail,
+            "instance": instance,
+        }
+        return document | ({"errors": self.errors} if self.errors else {})
+
+
+def problem_type(code: str) -> str:
+    """The name of a kind of problem. Stable; programs may compare it."""
+    return f"urn:amt:problem:{code}"
+
+
+class InternalProblem(Problem):
+    """Our bug."""
+
+
+class MalformedRequest(Problem):
+    """The body cannot be parsed."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "malformed-request"
+    title = "The request cannot be read"
+
+
+class NotFound(Problem):
+    """No such thing, or none of the caller's."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not-found"
+    title = "There is nothing here"
+
+
+class MethodNotAllowed(Problem):
+    """The address exists, the method does not."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method-not-allowed"
+    title = "This address does not know the method"
+
+
+class NotReady(Problem):
+    """The job has no result (yet)."""
+
+    status = HTTPStatus.CONFLICT
+    code = "not-ready"
+    title = "The job has no result"
+
+
+class Gone(Problem):
+    """The job's time is over."""
+
+    status = HTTPStatus.GONE
+    code = "expired"
+    title = "The job has expired"
+
+
+class TooLarge(Problem):
+    """More bytes than are allowed."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "too-large"
+    title = "The upload is too large"
+
+
+class RangeNotSatisfiable(Problem):
+    """A range outside the file."""
+
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+    code = "range-not-satisfiable"
+    title = "The range lies outside the file"
+
+
+class InvalidRequest(Problem):
+    """A field is missing, unknown, or has a value that is not allowed."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid-request"
+    title = "A field of the request is not allowed"
+
+
+class Unavailable(Problem):
+    """A part of the service is away for the moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"
+    title = "The service cannot do this at the moment"
+
+    def __init__(self, detail: str, *, errors: list[dict[str, str]] | None = None, retry_after: int = 5) -> None:
+        super().__init__(detail, errors=errors, headers={"Retry-After": str(retry_after)})
+
+
+class OutOfSpace(Problem):
+    """The store is full."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    code = "out-of-space"
+    title = "The store is full"
+
+
+ALL_PROBLEMS: tuple[type[Problem], ...] = (
+    MalformedRequest,
+    NotFound,
+    MethodNotAllowed,
+    NotReady,
+    Gone,
+    TooLarge,
+    RangeNotSatisfiable,
+    InvalidRequest,
+    InternalProblem,
+    Unavailable,
+    OutOfSpace,
+)

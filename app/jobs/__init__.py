@@ -1,0 +1,1 @@
+"""The job table: what is true about every transcription."""

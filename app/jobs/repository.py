@@ -1,0 +1,223 @@
+"""Every statement on the job table.
+
+A change of state is one UPDATE whose WHERE names the state it starts from: whoever comes second changes no row, and
+learns so. No method reads first and writes later.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.clock import utc_now
+from app.jobs.states import ACTIVE, ErrorCode, Status
+from app.jobs.table import Job
+
+NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_holder": None, "lease_expires_at": None}
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to run a job and to end it."""
+
+    job_id: str
+    token: str
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """One revision of a job's results: its folder's name, its files with sha256 and size, and what is said of it."""
+
+    revision: str
+    files: dict[str, dict[str, Any]]
+    result: dict[str, Any]
+
+
+class JobRepository:
+    """The job table, for the API, the workers and the sweeper alike."""
+
+    def __init__(self, sessions: sessionmaker[Session]) -> None:
+        self._sessions = sessions
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    def get(self, job_id: str) -> Job | None:
+        """The job of this id."""
+        with self._sessions() as session:
+            return session.get(Job, job_id)
+
+    def page(self, *, size: int, after: tuple[datetime, str] | None) -> Sequence[Job]:
+        """Up to `size` jobs, newest first, from behind `after` (the last one's creation time and id) on."""
+        query = select(Job).where(Job.status != Status.DELETED)
+        if after is not None:
+            created, job_id = after
+            query = query.where(or_(Job.created_at < created, and_(Job.created_at == created, Job.id < job_id)))
+        with self._sessions() as session:
+            return session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(size)).all()
+
+    def queue_position(self, job: Job) -> int:
+        """How many jobs will be started up to and including this one."""
+        before = or_(Job.queued_at < job.queued_at, and_(Job.queued_at == job.queued_at, Job.id <= job.id))
+        query = select(func.count()).where(Job.status == Status.QUEUED, before)
+        with self._sessions() as session:
+            return session.scalar(query) or 0
+
+    # The caller's changes ----------------------------------------------------------------------------------------
+
+    def add(self, job: Job) -> None:
+        """Make a job durable."""
+        with self._sessions.begin() as session:
+            session.add(job)
+
+    def cancel(self, job_id: str) -> bool:
+        """End a queued or running job. Its worker learns it by its lost lease."""
+        values = NO_LEASE | {
+            "status": Status.CANCELLED,
+            "finished_at": utc_now(),
+            "error_code": ErrorCode.CANCELLED,
+            "error_message": "The job was cancelled.",
+        }
+        return self._update([Job.id == job_id, Job.status.in_(ACTIVE)], values)
+
+    def mark_deleted(self, job_id: str) -> bool:
+        """Hide a finished job. Its row goes when its files are gone."""
+        return self._update([Job.id == job_id, Job.status.not_in(ACTIVE)], {"status": Status.DELETED})
+
+    def remove(self, job_id: str) -> bool:
+        """Remove the row of a deleted job."""
+        with self._sessions.begin() as session:
+            return _changed(session.execute(delete(Job).where(Job.id == job_id, Job.status == Status.DELETED)))
+
+    def replace_results(self, job_id: str, *, replaced: str | None, new: ResultFiles, options: dict[str, Any]) -> bool:
+        """Put a new revision in the place of the one named `replaced`, all or nothing."""
+        where = [Job.id == job_id, Job.status == Status.SUCCEEDED, Job.revision == replaced]
+        values = {"revision": new.revision, "files": new.files, "result": new.result, "options": options}
+        return self._update(where, values)
+
+    # The worker's changes ----------------------------------------------------------------------------------------
+
+    def claim(self, job_id: str, *, holder: str, seconds: float) -> Lease | None:
+        """Start a queued job: the lease of the one caller that gets it, None for all others."""
+        lease = Lease(job_id, secrets.token_urlsafe(16))
+        now = utc_now()
+        values = {
+            "status": Status.RUNNING,
+            "started_at": now,
+            "attempts": Job.attempts + 1,
+            "lease_token": lease.token,
+            "lease_holder": holder,
+            "lease_expires_at": now + timedelta(seconds=seconds),
+            "stage": "starting",
+            "seconds_done": 0.0,
+        }
+        return lease if self._update([Job.id == job_id, Job.status == Status.QUEUED], values) else None
+
+    def renew(self, lease: Lease, *, seconds: float, **progress: Any) -> bool:
+        """Keep a lease and note the progress. False when the job is no longer this worker's."""
+        values = {"lease_expires_at": utc_now() + timedelta(seconds=seconds), **progress}
+        return self._update(_held(lease), values)
+
+    def succeed(self, lease: Lease, new: ResultFiles, *, audio: dict[str, Any], model_sha256: str) -> bool:
+        """End a run with results."""
+        values = NO_LEASE | {
+            "status": Status.SUCCEEDED,
+            "finished_at": utc_now(),
+            "revision": new.revision,
+            "files": new.files,
+            "result": new.result,
+            "audio": audio,
+            "model_sha256": model_sha256,
+            "seconds_done": audio["duration"],
+            "seconds_total": audio["duration"],
+        }
+        return self._update(_held(lease), values)
+
+    def fail(self, lease: Lease, code: ErrorCode, message: str) -> bool:
+        """End a run without results."""
+        return self._update(_held(lease), _failure(code, message))
+
+    def hand_back(self, lease: Lease) -> bool:
+        """Put a running job back on the queue; the run does not count as an attempt."""
+        values = NO_LEASE | {"status": Status.QUEUED, "stage": None, "attempts": Job.attempts - 1}
+        return self._update(_held(lease), values)
+
+    # The sweeper's changes ---------------------------------------------------------------------------------------
+
+    def lost(self, now: datetime) -> Sequence[Job]:
+        """Running jobs whose worker has been silent for longer than its lease."""
+        return self._select([Job.status == Status.RUNNING, Job.lease_expires_at < now])
+
+    def held_by(self, holder: str) -> Sequence[Job]:
+        """Running jobs of one worker."""
+        return self._select([Job.status == Status.RUNNING, Job.lease_holder == holder])
+
+    def recover(self, job: Job, *, max_attempts: int) -> bool:
+        """Queue a job again whose worker was lost, or give it up."""
+        lease = Lease(job.id, job.lease_token or "")
+        if job.attempts >= max_attempts:
+            message = f"The job was given up: {job.attempts} workers were lost while running it."
+            return self._update(_held(lease), _failure(ErrorCode.POISONED, message))
+        return self._update(_held(lease), NO_LEASE | {"status": Status.QUEUED, "stage": None})
+
+    def queued_before(self, moment: datetime) -> Sequence[str]:
+        """Ids of the jobs that wait since before `moment`, oldest first."""
+        query = (
+            select(Job.id).where(Job.status == Status.QUEUED, Job.queued_at < moment).order_by(Job.queued_at, Job.id)
+        )
+        with self._sessions() as session:
+            return session.scalars(query).all()
+
+    def expire(self, now: datetime) -> int:
+        """Mark every finished job whose time is over."""
+        kept = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+        with self._sessions.begin() as session:
+            statement = update(Job).where(Job.expires_at < now, Job.status.in_(kept))
+            return _count(session.execute(statement.values(status=Status.EXPIRED, files_gone=False)))
+
+    def with_files_to_remove(self) -> Sequence[Job]:
+        """Jobs that are over for good and whose files may still be there."""
+        over = (Status.CANCELLED, Status.EXPIRED, Status.DELETED)
+        return self._select([Job.status.in_(over), Job.files_gone.is_(False)])
+
+    def files_removed(self, job_id: str) -> None:
+        """Note that nothing of a job lies in the store any more."""
+        self._update([Job.id == job_id], {"files_gone": True, "files": None, "revision": None})
+
+    def forget_expired(self, before: datetime) -> int:
+        """Remove the rows of jobs that expired long ago."""
+        where = (Job.status == Status.EXPIRED, Job.files_gone.is_(True), Job.expires_at < before)
+        with self._sessions.begin() as session:
+            return _count(session.execute(delete(Job).where(*where)))
+
+    def _select(self, where: Iterable[ColumnElement[bool]]) -> Sequence[Job]:
+        with self._sessions() as session:
+            return session.scalars(select(Job).where(*where).order_by(Job.created_at).limit(1000)).all()
+
+    def _update(self, where: Iterable[ColumnElement[bool]], values: dict[str, Any]) -> bool:
+        with self._sessions.begin() as session:
+            return _changed(session.execute(update(Job).where(*where).values(**values)))
+
+
+def _held(lease: Lease) -> list[ColumnElement[bool]]:
+    return [Job.id == lease.job_id, Job.status == Status.RUNNING, Job.lease_token == lease.token]
+
+
+def _failure(code: ErrorCode, message: str) -> dict[str, Any]:
+    return NO_LEASE | {
+        "status": Status.FAILED,
+        "finished_at": utc_now(),
+        "error_code": code,
+        "error_message": message[:1000],
+    }
+
+
+def _count(result: Any) -> int:
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+def _changed(result: Any) -> bool:
+    return _count(result) > 0

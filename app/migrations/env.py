@@ -1,0 +1,13 @@
+"""Run by Alembic with the connection that `app.database.migrate` opened."""
+
+from alembic import context
+
+from app.jobs.table import Base
+
+connection = context.config.attributes["connection"]
+# SQLite cannot alter a column in place; batch mode copies the table.
+context.configure(
+    connection=connection, target_metadata=Base.metadata, render_as_batch=connection.dialect.name == "sqlite"
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,82 @@
+"""What a caller may choose for a transcription, with ranges and defaults."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# The piano's keys, as in model.note; the web half does not import `model`, a test compares the two.
+LOWEST_PITCH = 21
+HIGHEST_PITCH = 108
+
+Threshold = Annotated[float, Field(ge=0.01, le=0.99, allow_inf_nan=False)]
+Pitch = Annotated[int, Field(ge=LOWEST_PITCH, le=HIGHEST_PITCH)]
+
+
+class Decoding(BaseModel):
+    """The defaults of one model, as its manifest states them."""
+
+    onset_threshold: Threshold
+    frame_threshold: Threshold
+    min_note_ms: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+
+
+class Options(Decoding):
+    """The options of a job as resolved: nothing is left out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lowest_pitch: Pitch = LOWEST_PITCH
+    highest_pitch: Pitch = HIGHEST_PITCH
+    tempo: Annotated[float, Field(ge=20, le=400, allow_inf_nan=False)] = 120.0
+
+
+class OptionsRequest(BaseModel):
+    """Options as a caller sends them: what is absent takes its default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    onset_threshold: Annotated[
+        Threshold | None,
+        Field(
+            description="Least probability of a note's start, 0.01 to 0.99; higher: fewer notes. Default: the model's."
+        ),
+    ] = None
+    frame_threshold: Annotated[
+        Threshold | None,
+        Field(
+            description="Least probability of a held note, 0.01 to 0.99; higher: shorter notes. Default: the model's."
+        ),
+    ] = None
+    min_note_ms: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=1000,
+            allow_inf_nan=False,
+            description="Shorter notes are left out, 0 to 1000 ms. Default: the model's.",
+        ),
+    ] = None
+    lowest_pitch: Annotated[Pitch | None, Field(description="Lowest MIDI pitch, 21 to 108. Default: 21.")] = None
+    highest_pitch: Annotated[Pitch | None, Field(description="Highest MIDI pitch, 21 to 108. Default: 108.")] = None
+    tempo: Annotated[
+        float | None,
+        Field(
+            ge=20,
+            le=400,
+            allow_inf_nan=False,
+            description="Tempo of the MIDI file, 20 to 400 a minute: its grid; the notes' times stay. Default: 120.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _pitches_in_order(self) -> Self:
+        lowest = LOWEST_PITCH if self.lowest_pitch is None else self.lowest_pitch
+        highest = HIGHEST_PITCH if self.highest_pitch is None else self.highest_pitch
+        if lowest > highest:
+            raise ValueError(f"lowest_pitch must not lie above highest_pitch, got {lowest} and {highest}")
+        return self
+
+    def resolve(self, defaults: Decoding) -> Options:
+        """Fill what is absent with the model's defaults and then with the service's."""
+        chosen = {name: getattr(self, name) for name in Options.model_fields}
+        return Options(**(defaults.model_dump() | {name: value for name, value in chosen.items() if value is not None}))

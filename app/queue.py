@@ -1,0 +1,83 @@
+"""The messages between the parts: hints that there is work. What is true stands in the job table.
+
+Two queues, so that decoding stored activations again (under a second) never waits behind a recording of two hours.
+"""
+
+import json
+from typing import Any
+
+from celery import Celery
+from redis import Redis
+
+from app.settings import Settings
+
+TRANSCRIBE = "transcribe"
+DECODE = "decode"
+QUEUES = (TRANSCRIBE, DECODE)
+CANARY = "canary"
+# kombu keeps what was given out and not yet acknowledged in this hash: tag -> [message, exchange, key].
+UNACKNOWLEDGED = "unacked"
+# Above the wall clock that the job itself keeps (app.worker.watch), which is the one that normally ends it.
+HARD_LIMIT_MARGIN = 120
+
+
+def build_celery(settings: Settings) -> Celery:
+    """The Celery application, for those who send and those who work."""
+    app = Celery("amt", broker=settings.broker, set_as_current=False)
+    hard_limit = settings.longest_job_seconds + HARD_LIMIT_MARGIN
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_default_queue=TRANSCRIBE,
+        # The default acknowledges before the work; a killed worker would take the job with it.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_time_limit=hard_limit,
+        worker_prefetch_multiplier=1,
+        # Redis gives a message out again once it is this old, even while its task still runs.
+        visibility_timeout=2 * hard_limit,
+        broker_transport_options={"visibility_timeout": 2 * hard_limit},
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # A job's lease keeps a second worker off it, so a run need not be killed because Redis was away for a moment.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_enable_prefetch_count_reduction=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_concurrency=settings.concurrency,
+        # The child loads torch before it says that it is up; the default of 4 s would kill it on a busy machine.
+        worker_proc_alive_timeout=180,
+    )
+    return app
+
+
+def send_transcription(celery: Celery, job_id: str, attempt: int) -> None:
+    """Say that a job waits."""
+    celery.send_task(TRANSCRIBE, args=[job_id], task_id=f"{job_id}.{attempt}", queue=TRANSCRIBE, retry=False)
+
+
+def send_decoding(celery: Celery, job_id: str, request_id: str, options: dict[str, Any], *, expires: float) -> None:
+    """Ask for a new decoding of a job's activations."""
+    celery.send_task(
+        DECODE, args=[job_id, request_id, options], task_id=request_id, queue=DECODE, expires=expires, retry=False
+    )
+
+
+def send_canary(celery: Celery, queue: str, *, expires: float) -> None:
+    """Send an empty task, to see that somebody consumes."""
+    celery.send_task(CANARY, args=[queue], queue=queue, expires=expires, retry=False)
+
+
+def pending_jobs(redis: Redis) -> set[str]:
+    """Ids of the jobs that have a message, waiting or given out."""
+    waiting = list(redis.lrange(TRANSCRIBE, 0, -1))
+    given_out = [json.dumps(json.loads(entry)[0]) for entry in redis.hvals(UNACKNOWLEDGED)]
+    return {job for message in [*waiting, *given_out] if (job := _job_of(message)) is not None}
+
+
+def _job_of(message: str | bytes) -> str | None:
+    headers = json.loads(message).get("headers", {})
+    return str(headers["id"]).rpartition(".")[0] if headers.get("task") == TRANSCRIBE else None

@@ -1,0 +1,213 @@
+"""The service's settings: the only reader of the environment.
+
+Each field is an environment variable with the prefix ``AMT_``; its description is its documentation.
+"""
+
+import ipaddress
+import os
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "AMT_"
+# sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included; some room for temporary suffixes.
+LONGEST_SOCKET_PATH = 100
+
+
+class SettingsError(Exception):
+    """The environment does not describe a service that can start. The message says which variable and why."""
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", description="Address that the API and the page listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the API and the page listen on.")
+    allow_public: Literal["", "without-keys"] = Field(
+        "",
+        description="`without-keys` allows an address that others can reach, although nobody is asked for a key.",
+    )
+    var: Path = Field(Path("var"), description="Folder of everything the service keeps.")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL of the job table: SQLite in `AMT_VAR` if unset, or PostgreSQL."
+    )
+    redis_url: str = Field(
+        "", description="redis://, rediss:// or unix:// URL; unset means the Redis that `amt serve` starts."
+    )
+    storage_url: str = Field("", description="file:// URL of audio and results; unset means `storage` in `AMT_VAR`.")
+    checkpoints: Path = Field(
+        default_factory=lambda: _shipped_checkpoints(),
+        description="Folder with manifest.json and the checkpoints it names.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
+    threads: int | None = Field(None, ge=1, description="Threads of one network run; unset means all cores.")
+    concurrency: int = Field(1, ge=1, le=64, description="Recordings that one transcription worker runs at once.")
+    max_upload_bytes: int = Field(512 * 2**20, ge=1, description="Largest upload, in bytes.")
+    max_seconds: float = Field(7200.0, gt=0, description="Longest recording, in seconds of decoded audio.")
+    max_channels: int = Field(8, ge=1, description="Most channels of a recording.")
+    max_sr: int = Field(192_000, ge=8000, description="Highest sample rate of a recording, in Hz.")
+    retention_days: float = Field(7.0, gt=0, description="Days after which a job's audio and results are removed.")
+    job_base_seconds: float = Field(
+        300.0, gt=0, description="Time that every job may take, in seconds, whatever its length."
+    )
+    job_seconds_per_second: float = Field(
+        4.0, gt=0, description="Further seconds that a job may take for each second of audio."
+    )
+    lease_seconds: float = Field(15.0, gt=0.5, description="A worker that is silent for so long has lost its job.")
+    max_attempts: int = Field(3, ge=1, description="A job that loses so many workers is given up as `poisoned`.")
+    sweep_seconds: float = Field(2.0, gt=0, description="Pause between two rounds of the sweeper.")
+    message_grace_seconds: float = Field(
+        5.0, ge=0, description="Age at which the sweeper expects a queued job's message."
+    )
+    canary_seconds: float = Field(10.0, gt=0, description="An idle queue is tried with an empty task this often.")
+    consumer_seconds: float = Field(
+        60.0, gt=0, description="A queue that nobody has consumed for so long is not ready."
+    )
+    decode_seconds: float = Field(10.0, gt=0, description="Longest wait for a new decoding before 503 is answered.")
+    worker_name: str = Field("", description="Name of this worker among all; unset means host name and process id.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line to write."
+    )
+
+    @field_validator("var", "checkpoints")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg(cls, url: str) -> str:
+        """Name the driver that is installed; a bare postgresql:// would mean another."""
+        for prefix in ("postgres://", "postgresql://"):
+            if url.startswith(prefix):
+                return "postgresql+psycopg://" + url.removeprefix(prefix)
+        if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, url: str) -> str:
+        if url and not url.startswith(("redis://", "rediss://", "unix:///")):
+            raise ValueError("must start with redis://, rediss:// or unix:///")
+        return url
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage_scheme(cls, url: str) -> str:
+        if url and not url.startswith("file:///"):
+            raise ValueError("must start with file:///")
+        return url
+
+    @model_validator(mode="after")
+    def _private_without_keys(self) -> Self:
+        """Nobody is asked for a key yet: only this machine may come in, unless the operator says otherwise in words."""
+        if not is_loopback(self.host) and self.allow_public != "without-keys":
+            raise ValueError(
+                f"{PREFIX}HOST={self.host} lets other machines in and there are no API keys; "
+                f"listen on 127.0.0.1, or set {PREFIX}ALLOW_PUBLIC=without-keys if that is what you want"
+            )
+        return self
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the job table."""
+        return self.database_url or f"sqlite:///{self.var / 'jobs.sqlite3'}"
+
+    @property
+    def storage(self) -> str:
+        """URL of the file store."""
+        return self.storage_url or (self.var / "storage").as_uri()
+
+    @property
+    def temporary(self) -> Path:
+        """Folder for unfinished files."""
+        return self.var / "tmp"
+
+    @property
+    def run(self) -> Path:
+        """Folder for sockets and locks of the running service."""
+        return self.var / "run"
+
+    @property
+    def redis(self) -> str:
+        """URL of Redis as redis-py wants it."""
+        return self.redis_url or local_redis_url(self.run)
+
+    @property
+    def broker(self) -> str:
+        """URL of Redis as kombu wants it."""
+        return (
+            "redis+socket://" + self.redis.removeprefix("unix://") if self.redis.startswith("unix://") else self.redis
+        )
+
+    @property
+    def worker(self) -> str:
+        """Name that leases are held under."""
+        return self.worker_name or f"{socket.gethostname()}-{os.getpid()}"
+
+    @property
+    def longest_job_seconds(self) -> float:
+        """Time that a job of the longest allowed recording may take."""
+        return self.job_base_seconds + self.job_seconds_per_second * self.max_seconds
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises
+    ------
+    SettingsError
+        If a variable is unknown or its value is not allowed.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(dict(one)) for one in error.errors())) from None
+
+
+def child_environment(**settings: str) -> dict[str, str]:
+    """This process's environment for one that it starts, with some settings replaced."""
+    return dict(os.environ) | {PREFIX + name.upper(): value for name, value in settings.items()}
+
+
+def local_redis_url(run: Path) -> str:
+    """URL of the Redis that `amt serve` runs: a private socket, or the port it noted where the path is too long."""
+    path = run / "redis.sock"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return f"unix://{path}"
+    noted = run / "redis.url"
+    return noted.read_text().strip() if noted.exists() else "redis://127.0.0.1:6379"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _sentence(error: dict[str, object]) -> str:
+    place = error["loc"]
+    text = str(error["msg"]).removeprefix("Value error, ")
+    name = PREFIX + str(place[0]).upper() if isinstance(place, tuple) and place else ""
+    return f"{name}: {text}, got {error['input']!r}" if name else text
+
+
+def _shipped_checkpoints() -> Path:
+    """Folder of the checkpoints that come with the project, found without importing `model`."""
+    found = find_spec("model")
+    if found is None or not found.submodule_search_locations:
+        return Path("model/checkpoints")
+    return Path(next(iter(found.submodule_search_locations))) / "checkpoints"

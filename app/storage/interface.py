@@ -1,0 +1,76 @@
+"""What the service asks of a file store.
+
+A key is a relative path of our own making (``jobs/<id>/audio``); a client's file name is never part of one. What is put
+appears whole or not at all, and outlives a power cut once `put` has returned.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+
+class NotStoredError(Exception):
+    """There is nothing under this key."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was put."""
+
+    sha256: str
+    size: int
+
+
+class Storage(Protocol):
+    """A file store. A local folder, or later a bucket."""
+
+    def put(self, key: str, source: BinaryIO) -> Stored:
+        """Store a stream from its present position to its end."""
+        ...
+
+    def read(self, key: str, start: int, length: int) -> Iterator[bytes]:
+        """Open a range now and give its bytes in pieces. Raises `NotStoredError` at the call, not later."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether something lies under `key`."""
+        ...
+
+    def delete(self, prefix: str) -> None:
+        """Remove `prefix` and all that lies below it; nothing happens where nothing is."""
+        ...
+
+    def local_copy(self, key: str) -> AbstractContextManager[Path]:
+        """A file of this machine with the content of `key`, to be read within the context. Never written to."""
+        ...
+
+    def check(self) -> None:
+        """Write and remove a small file. Raises OSError where that fails."""
+        ...
+
+
+def job_prefix(job_id: str) -> str:
+    """All files of a job."""
+    return f"jobs/{job_id}"
+
+
+def audio_key(job_id: str) -> str:
+    """What was uploaded."""
+    return f"{job_prefix(job_id)}/audio"
+
+
+def activations_key(job_id: str) -> str:
+    """What the network said, from which notes can be decoded again."""
+    return f"{job_prefix(job_id)}/activations"
+
+
+def revision_prefix(job_id: str, revision: str) -> str:
+    """One revision of the results."""
+    return f"{job_prefix(job_id)}/results/{revision}"
+
+
+def result_key(job_id: str, revision: str, name: str) -> str:
+    """One file of a revision."""
+    return f"{revision_prefix(job_id, revision)}/{name}"

@@ -1,0 +1,1 @@
+"""`amt serve`: the whole service on one machine, as one command."""

@@ -1,0 +1,200 @@
+"""Starting, watching and stopping all parts."""
+
+import hashlib
+import json
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.request
+from collections import deque
+from collections.abc import Iterator
+from types import FrameType
+
+from redis import Redis, RedisError
+
+from app.connections import open_redis
+from app.database import migrate
+from app.heartbeats import forget_consumption
+from app.queue import QUEUES
+from app.settings import Settings, child_environment
+from app.supervisor.lock import StartError, only_one
+from app.supervisor.part import Part, say
+from app.supervisor.redis_server import prepare_redis
+
+TICK = 0.1
+REDIS_START_SECONDS = 30.0
+MOST_DEATHS = 5
+DEATHS_WINDOW = 60.0
+# A killed predecessor's children die with it, but not in the same instant.
+PORT_PATIENCE = 3.0
+
+
+class Supervisor:
+    """All parts of the service on this machine."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._parts: list[Part] = []
+        self._redis: Part | None = None
+        self._stopping = threading.Event()
+        self._killing = threading.Event()
+        self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+
+    def run(self) -> int:
+        """Serve until told to stop; gives the exit status."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._asked_to_stop)
+        with only_one(self._settings.run):
+            _require_free_port(self._settings)
+            try:
+                self._start()
+                return self._watch()
+            finally:
+                self._stop()
+
+    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stopping.is_set():
+            self._killing.set()
+        self._stopping.set()
+
+    def _start(self) -> None:
+        url = self._settings.redis
+        if not self._settings.redis_url:
+            command, url = prepare_redis(self._settings)
+            self._redis = Part("redis", command, child_environment(), grace=10)
+            self._redis.start()
+        migrate(self._settings.database)
+        redis = open_redis(self._settings.model_copy(update={"redis_url": url}))
+        self._wait_for_redis(redis)
+        environment = child_environment(
+            redis_url=url, worker_name=self._settings.worker_name or _stable_name(self._settings)
+        )
+        self._parts = [_part(name, words, environment, grace) for name, words, grace in PARTS]
+        for part in self._parts:
+            if not self._stopping.is_set():
+                part.start()
+
+    def _wait_for_redis(self, redis: Redis) -> None:
+        deadline = time.monotonic() + REDIS_START_SECONDS
+        while not self._stopping.is_set():
+            try:
+                for queue in QUEUES:
+                    forget_consumption(redis, queue)
+            except RedisError as error:
+                if time.monotonic() > deadline or (self._redis and self._redis.death() is not None):
+                    raise StartError(f"Redis does not start: {error}") from error
+                time.sleep(0.02)
+            else:
+                break
+        redis.close()
+
+    def _watch(self) -> int:
+        """Until told to stop: start again what dies, and give up when too much does."""
+        threading.Thread(target=self._announce, daemon=True).start()
+        while not self._stopping.wait(TICK):
+            for part in self._all():
+                status = part.death()
+                if status is not None and self._too_many_deaths(part, status):
+                    return 1
+                part.start_if_due()
+        say("stopping; once more to kill")
+        return 0
+
+    def _too_many_deaths(self, part: Part, status: int) -> bool:
+        say(f"{part.name} died ({_manner(status)})")
+        self._deaths.append(time.monotonic())
+        if len(self._deaths) == MOST_DEATHS and self._deaths[-1] - self._deaths[0] < DEATHS_WINDOW:
+            say(f"{MOST_DEATHS} deaths within a minute: giving up")
+            return True
+        say(f"{part.name} is started again")
+        return False
+
+    def _stop(self) -> None:
+        """In the order in which nobody misses another: API, workers, sweeper, Redis."""
+        waiting: list[Part] = []
+        for group in (("api",), ("transcribe", "decode"), ("sweeper",)):
+            waiting = [part for part in self._parts if part.name in group]
+            for part in waiting:
+                part.ask_to_stop()
+            for part in waiting:
+                part.wait_stopped(self._killing)
+        if self._redis is not None:
+            self._redis.ask_to_stop()
+            self._redis.wait_stopped(self._killing)
+
+    def _all(self) -> Iterator[Part]:
+        if self._redis is not None:
+            yield self._redis
+        yield from self._parts
+
+    def _announce(self) -> None:
+        """Say so once a recording sent now would be transcribed."""
+        address = f"http://{_for_url(self._settings.host)}:{self._settings.port}"
+        while not self._stopping.wait(TICK):
+            if _is_ready(address):
+                print(f"ready at {address}   API description: {address}/docs", flush=True)
+                print(f"try: curl -F file=@recording.mp3 {address}/v1/transcriptions", flush=True)
+                return
+
+
+# Name, words of the command line, seconds between SIGTERM and SIGKILL. The slowest to start comes first.
+PARTS: list[tuple[str, list[str], float]] = [
+    ("transcribe", ["worker", "--queue", "transcribe"], 20.0),
+    ("decode", ["worker", "--queue", "decode"], 10.0),
+    ("api", ["api"], 8.0),
+    ("sweeper", ["sweeper"], 5.0),
+]
+
+
+def serve(settings: Settings) -> int:
+    """Run the whole service on this machine; gives the exit status."""
+    try:
+        return Supervisor(settings).run()
+    except StartError as error:
+        print(f"amt serve: {error}", file=sys.stderr)
+        return 1
+
+
+def _part(name: str, words: list[str], environment: dict[str, str], grace: float) -> Part:
+    return Part(name, [sys.executable, "-m", "app.cli", *words], environment, grace)
+
+
+def _stable_name(settings: Settings) -> str:
+    """The same at every start on this folder, so that a start finds the leases that the last one left behind."""
+    folder = hashlib.sha256(str(settings.var).encode()).hexdigest()[:8]
+    return f"{socket.gethostname()}-{folder}"
+
+
+def _require_free_port(settings: Settings) -> None:
+    deadline = time.monotonic() + PORT_PATIENCE
+    while True:
+        try:
+            family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((settings.host, settings.port))
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); set AMT_PORT to another port"
+                ) from error
+            time.sleep(TICK)
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/readyz", timeout=5) as answer:  # noqa: S310  our own address
+            return bool(json.load(answer)["status"] == "ready")
+    except (OSError, ValueError):  # an HTTPError is an OSError
+        return False
+
+
+def _for_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _manner(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

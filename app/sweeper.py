@@ -1,0 +1,154 @@
+"""Repairing what got lost: messages, workers, files; and seeing that the queues are consumed.
+
+Any number of sweepers may run: each step is one that harms nothing when it is done twice.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from celery import Celery
+from kombu.exceptions import KombuError
+from redis import Redis, RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.clock import utc_now
+from app.connections import open_redis
+from app.database import open_database, session_factory
+from app.events import error_document, forget, make_event, publish
+from app.heartbeats import begin_canary, silence
+from app.jobs.repository import JobRepository
+from app.jobs.states import ErrorCode, Status
+from app.jobs.table import Job
+from app.queue import QUEUES, build_celery, pending_jobs, send_canary, send_transcription
+from app.settings import Settings
+from app.storage import open_storage
+from app.storage.interface import Storage, job_prefix
+
+log = logging.getLogger(__name__)
+
+CANARY_SECONDS = 30
+# An unfinished file so old belongs to a process that was killed.
+ABANDONED_SECONDS = 86_400
+HOUSEKEEPING_SECONDS = 60.0
+
+
+class Sweeper:
+    """One round after another over the job table, the queues and the store."""
+
+    def __init__(self, settings: Settings, jobs: JobRepository, storage: Storage, redis: Redis, celery: Celery) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._storage = storage
+        self._redis = redis
+        self._celery = celery
+        self._kept_house = float("-inf")
+
+    def sweep(self) -> None:
+        """One round. A step whose part of the service is away is left for the next round."""
+        steps: list[Callable[[], None]] = [self.recover_lost_jobs, self.announce_waiting_jobs, self.send_canaries]
+        if time.monotonic() - self._kept_house >= HOUSEKEEPING_SECONDS:
+            self._kept_house = time.monotonic()
+            steps += [self.expire_jobs, self.remove_files, self.remove_abandoned_files]
+        for step in steps:
+            try:
+                step()
+            except (SQLAlchemyError, RedisError, KombuError, OSError) as error:
+                log.warning("%s: %s", step.__name__, error)
+
+    def recover_lost_jobs(self) -> None:
+        """Queue again what a lost worker ran, or give it up after too many of them."""
+        for job in self._jobs.lost(utc_now()):
+            if self._jobs.recover(job, max_attempts=self._settings.max_attempts):
+                self._say_recovered(job.id)
+
+    def announce_waiting_jobs(self) -> None:
+        """Send a message for every waiting job that has none.
+
+        The table is read before the messages: a job that is taken in between has left both, and gets one message
+        too many, which does no harm.
+        """
+        waiting = self._jobs.queued_before(utc_now() - timedelta(seconds=self._settings.message_grace_seconds))
+        if not waiting:
+            return
+        announced = pending_jobs(self._redis)
+        for job_id in waiting:
+            if job_id not in announced:
+                log.info("job %s waits and has no message; sent again", job_id)
+                send_transcription(self._celery, job_id, 0)
+
+    def send_canaries(self) -> None:
+        """Try every queue that was not consumed of late."""
+        for queue in QUEUES:
+            quiet = silence(self._redis, queue)
+            is_quiet = quiet is None or quiet > self._settings.canary_seconds
+            if is_quiet and begin_canary(self._redis, queue, seconds=CANARY_SECONDS):
+                send_canary(self._celery, queue, expires=CANARY_SECONDS)
+
+    def expire_jobs(self) -> None:
+        """Mark the jobs whose time is over, and forget those that were marked long ago."""
+        now = utc_now()
+        expired = self._jobs.expire(now)
+        if expired:
+            log.info("%d jobs expired", expired)
+        self._jobs.forget_expired(now - timedelta(days=self._settings.retention_days))
+
+    def remove_files(self) -> None:
+        """Remove the files of jobs that are over for good, unless a worker may still be writing some."""
+        settled = utc_now() - timedelta(seconds=self._settings.lease_seconds)
+        for job in self._jobs.with_files_to_remove():
+            if job.status == Status.CANCELLED and job.finished_at is not None and job.finished_at > settled:
+                continue
+            self._storage.delete(job_prefix(job.id))
+            forget(self._redis, job.id)
+            self._jobs.files_removed(job.id)
+            if job.status == Status.DELETED:
+                self._jobs.remove(job.id)
+
+    def remove_abandoned_files(self) -> None:
+        """Remove unfinished files that nobody will finish."""
+        before = time.time() - ABANDONED_SECONDS
+        for path in self._settings.temporary.glob("*"):
+            if path.stat().st_mtime < before:
+                _remove(path)
+
+    def _say_recovered(self, job_id: str) -> None:
+        job = self._jobs.get(job_id)
+        if job is None:
+            return
+        log.warning("job %s lost its worker in attempt %d; now %s", job.id, job.attempts, job.status)
+        publish(self._redis, job.id, _recovery_event(job))
+        if job.status == Status.QUEUED:
+            send_transcription(self._celery, job.id, job.attempts)
+
+
+def run_sweeper(settings: Settings) -> None:
+    """Sweep until told to stop."""
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    jobs = JobRepository(session_factory(open_database(settings.database)))
+    storage, redis, celery = open_storage(settings.storage), open_redis(settings), build_celery(settings)
+    sweeper = Sweeper(settings, jobs, storage, redis, celery)
+    while not over.is_set():
+        sweeper.sweep()
+        over.wait(settings.sweep_seconds)
+
+
+def _recovery_event(job: Job) -> dict[str, object]:
+    if job.status == Status.FAILED:
+        return make_event(Status.FAILED, error=error_document(ErrorCode.POISONED, job.error_message or ""))
+    return make_event(job.status)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        for child in path.iterdir():
+            _remove(child)
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)

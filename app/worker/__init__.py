@@ -1,0 +1,1 @@
+"""The side that computes: Celery tasks around `model`."""

@@ -1,0 +1,106 @@
+"""A worker process of one queue."""
+
+import logging
+import os
+from functools import partial
+from typing import Any
+
+from celery import signals
+
+from app.database import open_database, session_factory
+from app.heartbeats import end_canary, note_consumption
+from app.jobs.repository import JobRepository
+from app.process import die_with_parent
+from app.queue import CANARY, DECODE, TRANSCRIBE, build_celery
+from app.settings import Settings
+from app.worker.runtime import Runtime, build_runtime
+from app.worker.stopping import StopFlag
+
+log = logging.getLogger(__name__)
+
+DECODE_LIMIT = 120  # seconds after which a decoding is killed; nobody waits for it any more
+
+
+class Worker:
+    """The tasks of one queue, and what they work with once a child has started."""
+
+    def __init__(self, settings: Settings, queue: str) -> None:
+        self.settings = settings
+        self.queue = queue
+        self.stop = StopFlag()
+        self.celery = build_celery(settings)
+        self._runtime: Runtime | None = None
+        self._register()
+        signals.worker_process_init.connect(partial(self._start_child, os.getpid()), weak=False)
+        signals.worker_shutting_down.connect(self._shutting_down, weak=False)
+
+    @property
+    def runtime(self) -> Runtime:
+        """What this child works with."""
+        if self._runtime is None:
+            raise RuntimeError("tasks run in children, and a child starts with worker_process_init")
+        return self._runtime
+
+    def run(self) -> int:
+        """Consume until told to stop; gives the exit status."""
+        worker = self.celery.Worker(
+            hostname=f"{self.queue}@{self.settings.worker}",
+            queues=[self.queue],
+            pool="prefork",
+            concurrency=self.settings.concurrency if self.queue == TRANSCRIBE else 1,
+            loglevel=self.settings.log_level.upper(),
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            quiet=True,
+        )
+        worker.start()
+        return int(worker.exitcode or 0)
+
+    def _register(self) -> None:
+        self.celery.task(self._canary, name=CANARY, acks_late=False)
+        if self.queue == TRANSCRIBE:
+            self.celery.task(self._transcribe, name=TRANSCRIBE)
+        if self.queue == DECODE:
+            # Asked again by its caller if it is lost; given out twice it could undo a later one.
+            self.celery.task(self._decode, name=DECODE, acks_late=False, time_limit=DECODE_LIMIT)
+
+    def _start_child(self, parent: int, **_: Any) -> None:
+        die_with_parent(parent)
+        self._runtime = build_runtime(self.settings, self.celery, self.stop)
+        if self.queue == TRANSCRIBE:
+            self._runtime.transcriber(self._runtime.catalogue.get_or_default(self._runtime.catalogue.default))
+
+    def _shutting_down(self, **_: Any) -> None:
+        self.stop.set()
+
+    def _canary(self, queue: str) -> None:
+        note_consumption(self.runtime.redis, queue)
+        end_canary(self.runtime.redis, queue)
+
+    def _transcribe(self, job_id: str) -> None:
+        from app.worker.transcribe import transcribe
+
+        transcribe(self.runtime, job_id)
+
+    def _decode(self, job_id: str, request_id: str, options: dict[str, Any]) -> None:
+        from app.worker.decode import decode
+
+        decode(self.runtime, job_id, request_id, options)
+
+
+def run_worker(settings: Settings, queue: str) -> int:
+    """Work on one queue until told to stop; gives the exit status."""
+    if queue == TRANSCRIBE:
+        _recover_own_jobs(settings)
+    return Worker(settings, queue).run()
+
+
+def _recover_own_jobs(settings: Settings) -> None:
+    """What is held under our name was lost by our predecessor: no need to wait until its leases run out."""
+    engine = open_database(settings.database)
+    jobs = JobRepository(session_factory(engine))
+    for job in jobs.held_by(settings.worker):
+        log.info("job %s was lost by our predecessor", job.id)
+        jobs.recover(job, max_attempts=settings.max_attempts)
+    engine.dispose()

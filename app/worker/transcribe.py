@@ -1,0 +1,160 @@
+"""The task behind a transcription: claim, hear, write, finish.
+
+Every message may come twice and every process may die at any line: the claim lets one run begin, results lie in a
+folder of their own until the job's row names it, and only the lease's holder writes that row.
+"""
+
+import logging
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kombu.exceptions import KombuError
+from redis import RedisError
+
+from app.events import Event, error_document, make_event, publish
+from app.heartbeats import note_consumption
+from app.jobs.repository import Lease, ResultFiles
+from app.jobs.states import ACTIVE, ErrorCode, Status
+from app.jobs.table import Job
+from app.options import Options
+from app.queue import TRANSCRIBE, send_transcription
+from app.storage.interface import activations_key, audio_key, job_prefix, revision_prefix
+from app.worker.results import store_results
+from app.worker.runtime import Runtime
+from app.worker.watch import HandBackError, LeaseLostError, TimedOutError, Watch
+from model.audio import AudioLimits
+from model.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run has to say."""
+
+    files: ResultFiles
+    audio: dict[str, Any]
+    model_sha256: str
+
+
+def transcribe(runtime: Runtime, job_id: str) -> None:
+    """Run a job if it still waits."""
+    settings = runtime.settings
+    try:
+        note_consumption(runtime.redis, TRANSCRIBE)
+    except RedisError as error:
+        log.warning("Redis does not answer: %s", error)
+    lease = runtime.jobs.claim(job_id, holder=settings.worker, seconds=settings.lease_seconds)
+    job = runtime.jobs.get(job_id)
+    if lease is None or job is None:
+        log.info("job %s does not wait any more", job_id)
+        return
+    log.info("job %s: start, attempt %d", job_id, job.attempts)
+    try:
+        _finish(runtime, lease, job, _run(runtime, lease, job))
+    except HandBackError:
+        _hand_back(runtime, lease, job)
+    except LeaseLostError:
+        _clean_up(runtime, job_id)
+    except TimedOutError:
+        _fail(runtime, lease, ErrorCode.TIMED_OUT, "The recording took too long to transcribe.")
+    except MemoryError:
+        # Celery would raise this one again in the parent, and take the whole worker down before the acknowledgement.
+        _fail(runtime, lease, ErrorCode.INTERNAL, "The service ran out of memory over this recording.")
+    except ModelError as error:
+        _fail(runtime, lease, _public_code(error), error.message)
+    except Exception:
+        log.exception("job %s failed", job_id)
+        _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
+
+
+def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
+    settings = runtime.settings
+    limits = AudioLimits(max_seconds=settings.max_seconds, max_channels=settings.max_channels, max_sr=settings.max_sr)
+    model = runtime.catalogue.get_or_default(job.model_name)
+    with (
+        Watch(runtime, lease) as watch,
+        tempfile.TemporaryDirectory(dir=settings.temporary, prefix="run-") as folder,
+    ):
+        watch.progress("starting", 0.0, None)
+        activations = Path(folder) / "activations"
+        transcriber = runtime.transcriber(model)
+        with runtime.storage.local_copy(audio_key(job.id)) as audio:
+            summary = transcriber.write_activations(
+                audio,
+                activations,
+                limits=limits,
+                on_progress=lambda at: watch.progress("transcribing", at.seconds_done, at.seconds_total),
+            )
+        watch.progress("writing", summary.duration, summary.duration)
+        files = _store(runtime, job, activations, summary.warnings)
+    return Outcome(files, _audio_document(summary), model.sha256)
+
+
+def _store(runtime: Runtime, job: Job, activations: Path, warnings: list[str]) -> ResultFiles:
+    options = Options.model_validate(job.options)
+    revision = secrets.token_urlsafe(16)
+    with activations.open("rb") as file:
+        runtime.storage.put(activations_key(job.id), file)
+    return store_results(runtime, job, activations, options=options, revision=revision, warnings=warnings)
+
+
+def _audio_document(summary: Any) -> dict[str, Any]:
+    return {name: getattr(summary, name) for name in ("duration", "sr", "channels", "codec", "container")}
+
+
+def _finish(runtime: Runtime, lease: Lease, job: Job, outcome: Outcome) -> None:
+    if not runtime.jobs.succeed(lease, outcome.files, audio=outcome.audio, model_sha256=outcome.model_sha256):
+        runtime.storage.delete(revision_prefix(job.id, outcome.files.revision))
+        _clean_up(runtime, job.id)
+        return
+    duration = outcome.audio["duration"]
+    log.info("job %s: %d notes in %.1f s of audio", job.id, outcome.files.result["n_notes"], duration)
+    publish(runtime.redis, job.id, make_event(Status.SUCCEEDED, seconds_done=duration, seconds_total=duration))
+
+
+def _fail(runtime: Runtime, lease: Lease, code: ErrorCode, message: str) -> None:
+    if not runtime.jobs.fail(lease, code, message):
+        _clean_up(runtime, lease.job_id)
+        return
+    log.info("job %s: failed, %s: %s", lease.job_id, code, message)
+    publish(runtime.redis, lease.job_id, _failed_event(code, message))
+
+
+def _failed_event(code: ErrorCode, message: str) -> Event:
+    return make_event(Status.FAILED, error=error_document(code, message))
+
+
+def _hand_back(runtime: Runtime, lease: Lease, job: Job) -> None:
+    """The worker stops: the job waits again, and the next worker starts it from its beginning."""
+    if not runtime.jobs.hand_back(lease):
+        _clean_up(runtime, job.id)
+        return
+    log.info("job %s: handed back", job.id)
+    publish(runtime.redis, job.id, make_event(Status.QUEUED))
+    try:
+        send_transcription(runtime.celery, job.id, job.attempts)
+    except (KombuError, RedisError, OSError) as error:
+        log.warning("job %s waits and is not announced: %s", job.id, error)
+
+
+def _clean_up(runtime: Runtime, job_id: str) -> None:
+    """The job is not ours any more. Where it is over, nothing may be left of what we wrote after its removal."""
+    job = runtime.jobs.get(job_id)
+    log.info("job %s: lost to %s", job_id, "its deletion" if job is None else job.status)
+    if job is None or job.status in (Status.CANCELLED, Status.EXPIRED, Status.DELETED):
+        runtime.storage.delete(job_prefix(job_id))
+    elif job.status in ACTIVE:
+        log.info("job %s: another worker runs it", job_id)
+
+
+def _public_code(error: ModelError) -> ErrorCode:
+    """The job's code for an error of the model; what is our own mistake (a damaged checkpoint) stays internal."""
+    try:
+        return ErrorCode(error.code)
+    except ValueError:
+        log.error("a recording failed for a reason of our own: %s", error)
+        return ErrorCode.INTERNAL
