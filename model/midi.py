@@ -16,7 +16,7 @@ from model.note import Note
 TICKS_PER_QUARTER = 960
 DRUM_CHANNEL = 9
 MELODIC_CHANNELS = [channel for channel in range(16) if channel != DRUM_CHANNEL]
-MIN_TEMPO, MAX_TEMPO = 20.0, 300.0  # quarters a minute
+MIN_TEMPO, MAX_TEMPO = 20.0, 400.0  # quarters a minute
 
 
 def to_ticks(seconds: float, tempo: float) -> int:
@@ -37,7 +37,7 @@ def to_midi(notes: list[Note], *, tempo: float = 120.0, title: str = "") -> mido
     notes : list of Note
         Notes of one pitch and program that overlap are cut at the next onset: MIDI cannot hold them.
     tempo : float
-        Quarters a minute, 20 to 300. It sets the grid that a sequencer shows and moves no note in time.
+        Quarters a minute, 20 to 400. It sets the grid that a sequencer shows and moves no note in time.
     title : str
         Name of the first track.
 

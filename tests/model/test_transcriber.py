@@ -1,0 +1,185 @@
+"""The served network at work: the same notes whatever the window, the container or the way in."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import model
+from model.activations import Activations, open_activations
+from model.audio import AudioLimits
+from model.checkpoint import file_sha256, load_checkpoint, save_checkpoint
+from model.errors import CheckpointError, DecodeFailedError
+from model.network import NetworkConfig, TranscriptionNetwork
+from model.note import Note
+from model.note_events import DecodingOptions, decode_notes
+from model.transcriber import Progress, Transcriber
+from model.windows import WindowConfig
+from tests.model.files import encode
+from tests.model.signals import SR, TUNE, TUNE_SECONDS, frequency_of, melody, sine
+
+CHECKPOINTS = Path(model.__file__).parent / "checkpoints"
+ENTRY = next(
+    entry
+    for manifest in [json.loads((CHECKPOINTS / "manifest.json").read_text())]
+    for entry in manifest["models"]
+    if entry["name"] == manifest["default"]
+)
+LONG_SECONDS = 180.0
+
+
+@pytest.fixture(scope="module")
+def transcriber() -> Transcriber:
+    return Transcriber.load(CHECKPOINTS / ENTRY["file"], sha256=ENTRY["sha256"], device="cpu", threads=2)
+
+
+@pytest.fixture(scope="module")
+def long_melody() -> tuple[np.ndarray, list[tuple[float, float, int]]]:
+    """Three minutes of chords and runs, other ones throughout."""
+    rng = np.random.default_rng(7)
+    notes, now = [], 0.2
+    while now < LONG_SECONDS - 3:
+        for pitch in rng.choice(np.arange(36, 90), size=rng.integers(1, 5), replace=False):
+            notes.append((now, now + float(rng.uniform(0.15, 1.5)), int(pitch)))
+        now += float(rng.choice([0.125, 0.25, 0.5, 0.75]))
+    return melody(notes, LONG_SECONDS), notes
+
+
+def decoded(activations: Activations) -> list[Note]:
+    return decode_notes(activations, DecodingOptions(**ENTRY["decoding"]))
+
+
+def share_in_common(ours: list[Note], theirs: list[Note], tolerance: float = 0.01) -> float:
+    """Notes of both lists that have a partner of the same pitch within ``tolerance`` s at both ends, as a share."""
+    unmatched, matched = list(theirs), 0
+    for note in ours:
+        for other in unmatched:
+            same = abs(note.onset - other.onset) <= tolerance and abs(note.offset - other.offset) <= tolerance
+            if note.pitch == other.pitch and same:
+                unmatched.remove(other)
+                matched += 1
+                break
+    return 2 * matched / (len(ours) + len(theirs))
+
+
+def test_the_tune_is_heard(transcriber: Transcriber) -> None:
+    notes = decoded(transcriber.activations(melody(TUNE, TUNE_SECONDS)))
+    hits = sum(any(n.pitch == pitch and abs(n.onset - onset) < 0.05 for n in notes) for onset, _, pitch in TUNE)
+    assert hits >= 0.8 * len(TUNE)
+    assert len(notes) <= 1.3 * len(TUNE)
+
+
+@pytest.mark.parametrize("window_frames", [700, 1500, 2500])
+def test_the_window_hardly_changes_the_notes(
+    window_frames: int, transcriber: Transcriber, long_melody: tuple[np.ndarray, list[tuple[float, float, int]]]
+) -> None:
+    wave, played = long_melody
+    sizes = WindowConfig(window_frames=window_frames)
+    windowed = Transcriber(transcriber.network, transcriber.device, window=sizes)
+    whole = Transcriber(transcriber.network, transcriber.device, window=WindowConfig(window_frames=10**6))
+    expected = decoded(whole.activations(wave))
+    assert len(expected) > 0.5 * len(played)
+    assert share_in_common(decoded(windowed.activations(wave)), expected) >= 0.995
+
+
+def test_blocks_of_any_size_give_the_same_bytes(transcriber: Transcriber) -> None:
+    wave = melody(TUNE, TUNE_SECONDS)
+    whole = transcriber.activations(wave).values
+    blocks = [wave[start : start + 1777] for start in range(0, len(wave), 1777)]
+    np.testing.assert_array_equal(np.concatenate(list(transcriber.stream(blocks))), whole)
+
+
+def test_wav_and_flac_give_the_same_notes_and_a_file_what_the_waveform_gives(
+    transcriber: Transcriber, tmp_path: Path
+) -> None:
+    wave = np.rint(melody(TUNE, TUNE_SECONDS) * 32767).astype(np.float32) / 32768
+    heard = []
+    for kind in ("wav", "flac"):
+        path = encode(tmp_path / f"a.{kind}", wave, sr=SR, kind=kind)
+        seen: list[Progress] = []
+        summary = transcriber.write_activations(path, tmp_path / kind, limits=AudioLimits(), on_progress=seen.append)
+        assert summary.duration == pytest.approx(TUNE_SECONDS)
+        assert seen[-1].seconds_done == pytest.approx(TUNE_SECONDS, abs=0.03)
+        assert seen[-1].seconds_total == pytest.approx(TUNE_SECONDS)
+        heard.append(open_activations(tmp_path / kind).values)
+    np.testing.assert_array_equal(heard[0], heard[1])
+    assert np.abs(heard[0].astype(int) - transcriber.activations(wave).values.astype(int)).max() <= 3
+
+
+def test_bfloat16_and_float32_hear_the_same(transcriber: Transcriber) -> None:
+    wave = melody(TUNE, TUNE_SECONDS)
+    heard = [
+        decoded(Transcriber(transcriber.network, transcriber.device, bfloat16=bfloat16).activations(wave))
+        for bfloat16 in (True, False)
+    ]
+    assert share_in_common(*heard, tolerance=0.03) > 0.9
+
+
+@pytest.mark.parametrize(
+    "wave",
+    [np.zeros(5 * SR), np.full(5 * SR, 0.5), np.zeros(1), sine(frequency_of(69), 0.02)],
+    ids=["silence", "direct current", "one sample", "20 ms"],
+)
+def test_nothing_to_hear_gives_no_notes(wave: np.ndarray, transcriber: Transcriber) -> None:
+    assert decoded(transcriber.activations(wave.astype(np.float32))) == []
+
+
+def test_silence_succeeds_with_a_warning(transcriber: Transcriber, tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.wav", np.zeros(SR, dtype=np.float32), sr=SR, kind="wav")
+    summary = transcriber.write_activations(path, tmp_path / "a", limits=AudioLimits(), on_progress=lambda _: None)
+    assert summary.warnings == ["the recording is silent: there is nothing to transcribe"]
+
+
+def test_an_exception_from_on_progress_stops_the_run_and_leaves_nothing_that_looks_finished(
+    transcriber: Transcriber, tmp_path: Path
+) -> None:
+    path = encode(tmp_path / "a.wav", melody(TUNE, TUNE_SECONDS), sr=SR, kind="wav")
+
+    def stop(progress: Progress) -> None:
+        raise InterruptedError(f"cancelled after {progress.seconds_done} s")
+
+    with pytest.raises(InterruptedError):
+        transcriber.write_activations(path, tmp_path / "a", limits=AudioLimits(), on_progress=stop)
+    assert (tmp_path / "a").read_bytes()[:8] == bytes(8)
+
+
+def test_a_checkpoint_survives_the_file_and_a_changed_one_is_refused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = TranscriptionNetwork(NetworkConfig(fine_channels=4, pitch_channels=8)).eval()
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(network, path)
+    read = load_checkpoint(path, sha256=file_sha256(path))
+    assert read.config == network.config
+    wave = torch.from_numpy(melody(TUNE, TUNE_SECONDS))[None]
+    with torch.inference_mode():
+        for one, other in zip(network(wave), read(wave), strict=True):
+            torch.testing.assert_close(one, other, atol=0, rtol=0)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(CheckpointError, match="it was changed or cut"):
+        load_checkpoint(path, sha256=file_sha256(CHECKPOINTS / ENTRY["file"]))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", bytes(100)])
+def test_other_files_are_not_checkpoints(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(CheckpointError, match="does not hold a network"):
+        load_checkpoint(tmp_path / "a")
+
+
+def test_a_missing_checkpoint_and_a_missing_device_are_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
+        load_checkpoint(tmp_path / "a")
+    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+        Transcriber.load(CHECKPOINTS / ENTRY["file"], device="tpu")
+
+
+def test_damaged_audio_is_reported_not_transcribed(transcriber: Transcriber, tmp_path: Path) -> None:
+    (tmp_path / "a.flac").write_bytes(b"fLaC" + bytes(64))
+    with pytest.raises(DecodeFailedError):
+        transcriber.write_activations(
+            tmp_path / "a.flac", tmp_path / "b", limits=AudioLimits(), on_progress=lambda _: None
+        )
