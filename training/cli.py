@@ -61,6 +61,7 @@ def evaluate(
     Example: python -m training evaluate --checkpoint runs/first/average.safetensors --data data/maps_validation
     --seconds 60
     """
+    from model.checkpoint import file_sha256
     from training import evaluate as evaluation
 
     if (checkpoint is None) == (midi_folder is None):
@@ -81,11 +82,62 @@ def evaluate(
     if out is not None:
         settings: dict[str, Json] = {
             "system": str(checkpoint or midi_folder),
+            "sha256": file_sha256(checkpoint) if checkpoint else None,
             "first_seconds": seconds or None,
             "decoding": dict(asdict(options)) if checkpoint else None,
             "frame_rate": frame_rate,
         }
         evaluation.write_report(out, {**settings, "sets": results})
+
+
+@app.command()
+def tune(
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint, .safetensors.")],
+    data: Annotated[list[Path], typer.Option(help="A prepared validation set. Repeat for more; each weighs the same.")],
+    seconds: Annotated[float, typer.Option(help="Take no more than this of each recording; 0 takes all.", min=0)] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 leaves the choice to PyTorch.", min=0)] = 0,
+    out: Annotated[Path | None, typer.Option(help="JSON file for what was tried and chosen.")] = None,
+) -> None:
+    """Find the decoding thresholds of a checkpoint, on validation recordings alone.
+
+    Example: python -m training tune --checkpoint runs/first/average.safetensors --data data/maps_validation --seconds
+    60
+    """
+    from model.transcriber import Transcriber
+    from training import tune as tuning
+    from training.evaluate import write_report
+
+    transcriber = Transcriber.load(checkpoint, device=device, threads=threads or None)
+    sets = {folder.name: tuning.hear_set(folder, transcriber, seconds or float("inf")) for folder in data}
+    chosen, trials = tuning.tune(sets, tuning.TuneConfig(), report=typer.echo)
+    typer.echo(f"chosen: {tuning.as_json(chosen)}")
+    if out is not None:
+        write_report(out, tuning.summary(chosen, trials))
+
+
+@app.command()
+def publish(
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint, .safetensors.")],
+    evaluation: Annotated[Path, typer.Option(help="JSON of `evaluate --checkpoint` of it, on validation sets.")],
+    trained_on: Annotated[list[str], typer.Option(help="The data that it was trained on, in words. Repeat for more.")],
+    command: Annotated[str, typer.Option(help="The command that trained it.")],
+    name: Annotated[str, typer.Option(help="What a job asks for.")] = "default",
+    description: Annotated[str, typer.Option(help="A line on what it is.")] = "",
+    decoding: Annotated[Path | None, typer.Option(help="JSON of `tune`; without it the evaluation's settings.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where the service finds checkpoints.")] = Path("model/checkpoints"),
+    force: Annotated[bool, typer.Option(help="Publish even if it is not better.")] = False,
+) -> None:
+    """Put a checkpoint where the service finds it, if it is better there than the one that is served.
+
+    Example: python -m training publish --checkpoint runs/first/average.safetensors --evaluation runs/first/scores.json
+    --decoding runs/first/thresholds.json --trained-on MAPS --command "python -m training fit ..."
+    """
+    from training.publish import Release
+    from training.publish import publish as run_publish
+
+    release = Release(name, tuple(trained_on), description, command, evaluation, decoding)
+    typer.echo(f"published {run_publish(checkpoint, folder, release, force=force)}")
 
 
 def main() -> None:

@@ -159,6 +159,7 @@ def summary(scored: Sequence[Scored]) -> dict[str, Json]:
         "mean": dict(means(tallies)),
         "mean_interval_95": bootstrap(tallies),
         "pooled": dict(pooled(tallies)),
+        "split": ", ".join(sorted({one.recording.split for one in scored})),
         "n_recordings": len(scored),
         "seconds": sum(one.seconds for one in scored),
         "recordings": [

@@ -1,0 +1,207 @@
+"""``python -m training publish``: put a trained network where the service finds it.
+
+The folder of checkpoints holds the weights, each under a name that carries the first digits of its SHA-256, and
+``manifest.json``, which names them all and says which one is served. Nothing there is overwritten: an older file stays
+for jobs that still use it.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from model.checkpoint import file_sha256, load_checkpoint
+from training.errors import PublishError
+from training.prepared import Json
+
+MANIFEST = "manifest.json"
+LICENCE = "CC BY-NC-SA 4.0"  # MAPS and MusicNetEM are, and what is trained on them follows
+SCORE = "note_f1"  # what a new checkpoint must do better in
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What is said of a checkpoint beside its weights.
+
+    Parameters
+    ----------
+    name : str
+        What a job asks for, such as "default" or "accurate".
+    trained_on : tuple of str
+        The data, in words.
+    description : str
+    command : str
+        The command that trained it.
+    evaluation : Path
+        JSON of ``python -m training evaluate --checkpoint`` of this checkpoint on validation sets.
+    decoding : Path or None
+        JSON of ``python -m training tune``; None takes the settings of the evaluation.
+    """
+
+    name: str
+    trained_on: tuple[str, ...]
+    description: str
+    command: str
+    evaluation: Path
+    decoding: Path | None = None
+
+
+def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = False) -> Path:
+    """Copy a checkpoint into the folder and name it in the manifest, in place of the one of the same name.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        As `model.checkpoint.save_checkpoint` wrote it.
+    folder : Path
+        Of published checkpoints.
+    release : Release
+    force : bool
+        Publish even if it is not better.
+
+    Returns
+    -------
+    Path
+        The published file.
+
+    Raises
+    ------
+    PublishError
+        If it is not better on the same sets than the published one of its name, if the evaluation is of another
+        file, or if another file has taken the name.
+    CheckpointError
+        If the checkpoint cannot be read.
+    """
+    sha256 = file_sha256(checkpoint)
+    evaluation = read_json(release.evaluation)
+    if evaluation.get("sha256") != sha256:
+        raise PublishError(f"{release.evaluation} is not an evaluation of {checkpoint}: it names another SHA-256")
+    manifest = read_manifest(folder, release.name)
+    models = cast(list[dict[str, Json]], manifest["models"])
+    scores = score_rows(evaluation)
+    published = next((entry for entry in models if entry["name"] == release.name), None)
+    if published is not None and not force:
+        refuse_unless_better(published, scores)
+    target = place(checkpoint, folder, f"{release.name}-{sha256[:8]}.safetensors", sha256)
+    entry = describe(checkpoint, target, sha256, release, evaluation, scores)
+    others: list[Json] = [other for other in models if other["name"] != release.name]
+    write_manifest(folder, {**manifest, "models": [entry, *others]})
+    return target
+
+
+def read_manifest(folder: Path, first_name: str) -> dict[str, Json]:
+    """Read the folder's manifest; in an empty folder the first name published becomes the default."""
+    if (folder / MANIFEST).exists():
+        return read_json(folder / MANIFEST)
+    return {"default": first_name, "models": []}
+
+
+def score_rows(evaluation: dict[str, Json]) -> list[dict[str, Json]]:
+    """The means of an evaluation as the manifest lists them."""
+    sets = cast(dict[str, dict[str, Json]], evaluation["sets"])
+    return [
+        {"data": name, "split": results["split"], "metric": metric, "value": round(value, 4)}
+        for name, results in sets.items()
+        for metric, value in cast(dict[str, float], results["mean"]).items()
+    ]
+
+
+def refuse_unless_better(published: dict[str, Json], scores: list[dict[str, Json]]) -> None:
+    """Compare the mean of note F1 over the validation sets that both were measured on; tests decide nothing.
+
+    Raises
+    ------
+    PublishError
+        If it is not higher, or they have no set in common.
+    """
+    old = by_set(cast(list[dict[str, Json]], published["scores"]))
+    new = by_set(scores)
+    common = sorted(old.keys() & new.keys())
+    if not common:
+        raise PublishError(
+            f"{published['file']} was measured on {sorted(old)}, this one on {sorted(new)}: "
+            "evaluate on a set in common, or force it"
+        )
+    before, after = (sum(which[name] for name in common) / len(common) for which in (old, new))
+    if after <= before:
+        raise PublishError(
+            f"mean {SCORE} on {', '.join(common)} is {after:.4f}, no better than {before:.4f} of {published['file']}"
+        )
+
+
+def by_set(scores: list[dict[str, Json]]) -> dict[str, float]:
+    """Note F1 by validation set."""
+    rows = [row for row in scores if row["metric"] == SCORE and row.get("split") == "validation"]
+    return {str(row["data"]): float(cast(float, row["value"])) for row in rows}
+
+
+def place(checkpoint: Path, folder: Path, name: str, sha256: str) -> Path:
+    """Copy a file under a temporary name and rename it; a file of that name stays if it is the same one."""
+    target = folder / name
+    if target.exists():
+        if file_sha256(target) != sha256:
+            raise PublishError(f"{target} is there and is another file; nothing is overwritten")
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{name}.partial"
+    shutil.copyfile(checkpoint, partial)
+    partial.replace(target)
+    return target
+
+
+def describe(
+    checkpoint: Path,
+    target: Path,
+    sha256: str,
+    release: Release,
+    evaluation: dict[str, Json],
+    scores: list[dict[str, Json]],
+) -> dict[str, Json]:
+    """The manifest's entry, as the service reads it."""
+    network = load_checkpoint(checkpoint, sha256=sha256)
+    tuned = read_json(release.decoding)["chosen"] if release.decoding else evaluation["decoding"]
+    decoding = {
+        name: cast(dict[str, Json], tuned)[name] for name in ("onset_threshold", "frame_threshold", "min_note_ms")
+    }
+    return {
+        "name": release.name,
+        "file": target.name,
+        "sha256": sha256,
+        "bytes": target.stat().st_size,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "frame_rate": network.config.cqt.frame_rate,
+        "trained_on": list(release.trained_on),
+        "licence": LICENCE,
+        "scores": list(scores),
+        "scored_seconds": evaluation["first_seconds"],
+        "decoding": decoding,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "description": release.description,
+        "command": release.command,
+    }
+
+
+def read_json(path: Path) -> dict[str, Json]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    PublishError
+        If there is none.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise PublishError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise PublishError(f"{path} holds a {type(content).__name__}, expected a JSON object")
+    return content
+
+
+def write_manifest(folder: Path, manifest: dict[str, Json]) -> None:
+    """Replace the manifest at once, so that a service that reads it never sees half."""
+    partial = folder / f".{MANIFEST}.partial"
+    partial.write_text(json.dumps(manifest, indent=1) + "\n")
+    partial.replace(folder / MANIFEST)
