@@ -32,7 +32,7 @@ def fit(
 ) -> None:
     """Train the network, or go on with a run that was stopped.
 
-    Example: python -m training fit --config configs/default.json --data data --run runs/first
+    Example: python -m training fit --config training/configs/served.json --data data --run runs/first
     """
     # torch takes seconds to import, which `prepare` and `--help` need not wait for.
     from model.transcriber import choose_device
