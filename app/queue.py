@@ -3,11 +3,13 @@
 Two queues, so that decoding stored activations again (under a second) never waits behind a recording of two hours.
 """
 
+import contextlib
 import json
 from typing import Any
 
 from celery import Celery
-from redis import Redis
+from kombu.exceptions import KombuError
+from redis import Redis, RedisError
 
 from app.settings import Settings
 
@@ -52,6 +54,12 @@ def build_celery(settings: Settings) -> Celery:
         worker_proc_alive_timeout=180,
     )
     return app
+
+
+def warm_up(celery: Celery) -> None:
+    """Load and connect what the first message would have to wait for. Redis may be away."""
+    with contextlib.suppress(KombuError, RedisError, OSError), celery.producer_or_acquire() as producer:
+        producer.connection.ensure_connection(max_retries=1, timeout=2)
 
 
 def send_transcription(celery: Celery, job_id: str, attempt: int) -> None:

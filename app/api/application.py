@@ -1,5 +1,6 @@
 """Putting the API together."""
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from app.api.context import Context, build_context
 from app.api.headers import SecurityHeaders
 from app.api.problems import add_problem_handlers, tidy_openapi
 from app.api.upload_limit import UploadLimit
+from app.queue import warm_up
 from app.settings import Settings
 
 DESCRIPTION = """Upload a recording, get its notes: as MIDI, as a piano roll in JSON, as CSV.
@@ -29,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_close_at_end,
+        lifespan=_open_and_close,
     )
     app.state.context = build_context(settings)
     for part in (transcriptions, events, results, decode, models, health, docs):
@@ -52,9 +54,10 @@ def _tidy_description(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def _close_at_end(app: FastAPI) -> AsyncIterator[None]:
-    yield
+async def _open_and_close(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
+    threading.Thread(target=warm_up, args=(context.celery,), daemon=True).start()
+    yield
     await context.async_redis.aclose()
     context.redis.close()
     context.engine.dispose()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from app.errors import (
     InternalProblem,
@@ -30,6 +30,7 @@ from app.errors import (
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class FieldError(BaseModel):
@@ -109,11 +110,12 @@ def _from_framework(request: Request, error: HTTPException) -> Problem:
 
 def _methods(request: Request) -> set[str]:
     """All methods of an address; the router names those of the first route only."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(dict(request.scope))[0] is not Match.NONE:
-            found |= route.methods or set()
-    return found
+    return {method for method in METHODS if _knows(request, method)}
+
+
+def _knows(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
 def _invalid(request: Request, error: Exception) -> ProblemResponse:

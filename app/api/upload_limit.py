@@ -39,10 +39,9 @@ class UploadLimit:
             await _refuse(self._problem(limit), scope, receive, send)
             return
         counter = _Counter(receive, limit, self._problem(limit))
-        try:
-            await self._app(scope, counter.receive, counter.watch(send))
-        except TooLarge as problem:
-            await _refuse(problem, scope, receive, send)
+        await self._app(scope, counter.receive, counter.watch(send))
+        if counter.passed:
+            await _refuse(counter.problem, scope, receive, send)
 
     def _limit(self, scope: Scope) -> int:
         is_upload = scope["method"] == "POST" and scope["path"] == UPLOAD_PATH
@@ -60,27 +59,26 @@ def too_large(max_upload_bytes: int) -> TooLarge:
 
 
 class _Counter:
-    """Counts what is received; once the limit is passed, raises it, and swallows the answer that the app then makes."""
+    """Counts what is received. Once the limit is passed the app gets an exception, and its answer is dropped for ours."""
 
     def __init__(self, receive: Receive, limit: int, problem: TooLarge) -> None:
         self._receive = receive
         self._left = limit
-        self._problem = problem
-        self._passed = False
+        self.problem = problem
+        self.passed = False
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            self._passed = True
-            raise self._problem
+            self.passed = True
+            raise self.problem
         return message
 
     def watch(self, send: Send) -> Send:
         async def send_unless_passed(message: Message) -> None:
-            if self._passed:
-                raise self._problem
-            await send(message)
+            if not self.passed:
+                await send(message)
 
         return send_unless_passed
 

@@ -2,10 +2,12 @@
 
 import logging
 import os
+import warnings
 from functools import partial
 from typing import Any
 
 from celery import signals
+from celery.platforms import SecurityWarning
 
 from app.database import open_database, session_factory
 from app.heartbeats import end_canary, note_consumption
@@ -43,6 +45,8 @@ class Worker:
 
     def run(self) -> int:
         """Consume until told to stop; gives the exit status."""
+        # It warns of running as root for the sake of pickle, which is not accepted here.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
         worker = self.celery.Worker(
             hostname=f"{self.queue}@{self.settings.worker}",
             queues=[self.queue],

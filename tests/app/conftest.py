@@ -1,0 +1,145 @@
+"""Real parts, shared by all tests of the service."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis, RedisError
+
+from app.database import migrate, open_database
+from app.jobs.repository import JobRepository
+from app.supervisor.redis_server import find_redis_server
+from tests.app.service import Service, finished, repository, running, short_folder, upload
+from tests.model.files import encode
+from tests.model.signals import TUNE, TUNE_SECONDS, melody
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """The whole service with the project's own checkpoint, as `amt serve` runs it."""
+    folder = short_folder()
+    with running(Service(folder / "var")) as whole:
+        yield whole
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def client(service: Service) -> Iterator[httpx.Client]:
+    with service.client() as http:
+        yield http
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis with nothing around it."""
+    folder = short_folder()
+    path = folder / "redis.sock"
+    command = [str(find_redis_server()), "--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    url = f"unix://{path}"
+    with Redis.from_url(url) as redis:
+        while True:
+            try:
+                redis.ping()
+                break
+            except RedisError:
+                time.sleep(0.02)
+    yield url
+    process.terminate()
+    process.wait()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """An empty Redis."""
+    with Redis.from_url(redis_url, decode_responses=True) as connection:
+        connection.flushall()
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def idle_service(redis_url: str) -> Iterator[Service]:
+    """An API with a small upload limit and nobody who works: jobs stay queued."""
+    folder = short_folder()
+    settings = {"redis_url": redis_url, "max_upload_bytes": "100000", "decode_seconds": "0.5"}
+    migrate(f"sqlite:///{folder / 'var' / 'jobs.sqlite3'}")
+    with running(Service(folder / "var", words=("api",), settings=settings)) as api:
+        yield api
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def idle(idle_service: Service) -> Iterator[httpx.Client]:
+    with idle_service.client() as http:
+        yield http
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of a private PostgreSQL cluster."""
+    initdb = shutil.which("initdb") or next((str(p) for p in Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
+    if initdb is None:
+        if os.environ.get("REQUIRE_POSTGRESQL"):
+            pytest.fail("PostgreSQL is required here and not installed")
+        pytest.skip("PostgreSQL is not installed")
+    folder = short_folder()
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    if user:
+        shutil.chown(folder, user)
+    data = folder / "data"
+    quiet = {"user": user, "stdout": subprocess.DEVNULL, "cwd": "/"}
+    subprocess.run([initdb, "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"], check=True, **quiet)
+    server = Path(initdb).resolve().with_name("postgres")
+    options = ["-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+    process = subprocess.Popen([server, "-D", data, *options], stderr=subprocess.DEVNULL, **quiet)
+    while not (folder / ".s.PGSQL.5432").exists():
+        assert process.poll() is None, "PostgreSQL does not start"
+        time.sleep(0.02)
+    yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    process.send_signal(2)  # fast shutdown
+    process.wait()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
+    url: str = request.getfixturevalue("postgresql")
+    name = f"test_{abs(hash(str(tmp_path)))}"
+    engine = open_database(url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def jobs(database_url: str) -> Iterator[JobRepository]:
+    """An empty job table on each database."""
+    migrate(database_url)
+    with repository(database_url) as table:
+        yield table
+
+
+@pytest.fixture(scope="session")
+def tune(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Twelve seconds of music as wav."""
+    path = tmp_path_factory.mktemp("sounds") / "tune.wav"
+    return encode(path, melody(TUNE, TUNE_SECONDS, sr=16000), sr=16000, kind="wav").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def tune_job(client: httpx.Client, tune: bytes) -> dict[str, Any]:
+    """A finished job of the tune, to be read only."""
+    job = finished(client, upload(client, tune, "tune.wav"))
+    assert job["status"] == "succeeded", job["error"]
+    return job
