@@ -1,8 +1,10 @@
 """What the benchmarks share: the served checkpoint, and music made on the spot."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,3 +35,14 @@ def generated_music(seconds: float, *, sr: int = 16000, seed: int = 0) -> NDArra
             start = int(onset * sr)
             wave[start : start + len(sound)] += sound[: len(wave) - start]
     return wave / np.float32(max(1.0, np.abs(wave).max() / 0.9))
+
+
+def write_mp3(wave: NDArray[np.float32], path: Path, *, sr: int) -> None:
+    """Encode a mono wave of shape (samples,) at 128 kbit/s."""
+    with av.open(str(path), "w", format="mp3") as container:
+        stream = container.add_stream("libmp3lame", rate=sr, layout="mono", bit_rate=128_000)
+        for start in range(0, len(wave), 1152):
+            frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1152], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = sr, start, Fraction(1, sr)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
