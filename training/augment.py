@@ -155,7 +155,8 @@ def compressed(waveform: Waveform, *, strength: float) -> Waveform:
     hop = SAMPLE_RATE // 50
     padded = np.pad(waveform, (0, -len(waveform) % hop)).reshape(-1, hop)
     level = np.sqrt((padded**2).mean(axis=1)) + 1e-4
-    smooth = np.maximum(level, np.convolve(level, np.ones(9) / 9, mode="same"))
+    width = min(9, len(level))  # 180 ms
+    smooth = np.maximum(level, np.convolve(level, np.ones(width) / width, mode="same"))
     gain = np.interp(np.arange(len(waveform)), np.arange(len(smooth)) * hop + hop / 2, smooth**-strength)
     return np.asarray(waveform * gain, dtype=np.float32)
 

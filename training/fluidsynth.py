@@ -6,7 +6,8 @@ its own; time is counted in samples, and events fall on FluidSynth's blocks of 6
 
 import ctypes
 import ctypes.util
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,6 @@ RENDER_RATE = 44100
 BLOCK = 64  # FluidSynth starts and ends voices at multiples of this many samples
 DRUM_CHANNEL = 9
 LONGEST_RELEASE_SECONDS = 8
-SILENCE = 1e-5
 CC_MODULATION, CC_VOLUME, CC_EXPRESSION = 1, 7, 11
 GEN_RELEASE, GEN_FINE_TUNE = 38, 52  # SoundFont 2.01 specification, section 8.1.2: volume envelope release, fine tune
 
@@ -82,7 +82,7 @@ class Synth:
 
     def __init__(self, soundfonts: Sequence[Path]) -> None:
         self._lib = load_library()
-        settings = self._lib.new_fluid_settings()
+        settings = self._settings = self._lib.new_fluid_settings()
         self._lib.fluid_settings_setnum(settings, b"synth.sample-rate", float(RENDER_RATE))
         self._lib.fluid_settings_setint(settings, b"synth.polyphony", 512)
         self._lib.fluid_settings_setnum(settings, b"synth.gain", 0.2)
@@ -95,9 +95,16 @@ class Synth:
             raise DataError(f"{path}: not a soundfont that FluidSynth can load")
         return font
 
+    def close(self) -> None:
+        """Free what the library holds; the synthesizer cannot be used any more."""
+        self._lib.delete_fluid_synth(self._synth)
+        self._lib.delete_fluid_settings(self._settings)
+
     def reset(self, effects: Effects) -> None:
         """Silence all, put back all controllers, and set the room."""
         self._lib.fluid_synth_system_reset(self._synth)
+        for switch in (self._lib.fluid_synth_reverb_on, self._lib.fluid_synth_chorus_on):
+            switch(self._synth, -1, 0)
         self._let_ring_out()
         self._lib.fluid_synth_reverb_on(self._synth, -1, int(effects.reverb_level > 0))
         self._lib.fluid_synth_chorus_on(self._synth, -1, int(effects.chorus_level > 0))
@@ -109,7 +116,7 @@ class Synth:
         audio = np.zeros((2, 64 * BLOCK), dtype=np.float32)
         for _ in range(LONGEST_RELEASE_SECONDS * RENDER_RATE // audio.shape[1]):
             self._write(audio, 0, audio.shape[1])
-            if np.abs(audio).max() < SILENCE:
+            if not audio.any():
                 return
 
     def set_channel(
@@ -169,9 +176,29 @@ class Synth:
 
 
 @lru_cache(maxsize=1)
-def shared_synth(soundfonts: tuple[Path, ...]) -> Synth:
-    """The synthesizer of this process: loading half a gigabyte of soundfonts once serves all its recordings."""
-    return Synth(soundfonts)
+def listening_synth(soundfonts: tuple[Path, ...]) -> Synth:
+    """The synthesizer of this process for trying instruments; it also keeps the samples in memory for all others.
+
+    Its first note differs in the last digits from the same note played later, so that one is played here.
+    """
+    synth = Synth(soundfonts)
+    synth.reset(Effects())
+    synth.render([Event(0.0, 0, "on", 60, 100)], 0.1)
+    return synth
+
+
+@contextmanager
+def fresh_synth(soundfonts: tuple[Path, ...]) -> Iterator[Synth]:
+    """A synthesizer for one recording.
+
+    The reverb's slow modulation goes on through a reset: what is rendered would depend on what was rendered before.
+    """
+    listening_synth(soundfonts)  # while it lives, opening the same soundfonts again takes a fraction of a second
+    synth = Synth(soundfonts)
+    try:
+        yield synth
+    finally:
+        synth.close()
 
 
 def load_library() -> ctypes.CDLL:
@@ -186,6 +213,8 @@ def load_library() -> ctypes.CDLL:
     signatures: dict[str, tuple[list[type], type | None]] = {
         "new_fluid_settings": ([], pointer),
         "new_fluid_synth": ([pointer], pointer),
+        "delete_fluid_synth": ([pointer], None),
+        "delete_fluid_settings": ([pointer], None),
         "fluid_settings_setnum": ([pointer, ctypes.c_char_p, number], integer),
         "fluid_settings_setint": ([pointer, ctypes.c_char_p, integer], integer),
         "fluid_synth_sfload": ([pointer, ctypes.c_char_p, integer], integer),

@@ -13,7 +13,6 @@ import numpy as np
 from model.note import Note
 from training.arrange import Rng, fit_register, jitter, move, perform, strum, thin
 from training.errors import DataError
-from training.fluidsynth import shared_synth
 from training.instruments import Instrument, instrument
 from training.jobs import Job
 from training.musicnet import Part, read_parts
@@ -226,7 +225,7 @@ def accompany(parts: Sequence[Part], config: SynthConfig, seconds: float, rng: R
     """Render parts with soundfonts, to the length of the others."""
     steady = SynthConfig(config.soundfonts, config.soundfont_weights, guitar_solo=0.0, split_solo=0.0, scale_tempo=0.0)
     plan = make_plan(parts, steady, rng)
-    audio = render_plan(plan, shared_synth(tuple(Path(path) for path in config.soundfonts)))
+    audio = render_plan(plan, config)
     length = round(seconds * SAMPLE_RATE)
     fitted = np.pad(audio[:length], (0, max(0, length - len(audio))))
     notes = [note for player in plan.players for note in player.part.notes if note.onset < seconds - 0.05]

@@ -22,7 +22,8 @@ from training.fluidsynth import (
     Event,
     Stereo,
     Synth,
-    shared_synth,
+    fresh_synth,
+    listening_synth,
 )
 from training.jobs import Job
 from training.musicnet import read_parts
@@ -55,8 +56,7 @@ def make_synth(
     """Plan, render and write one piece."""
     rng = np.random.default_rng([seed, int(midi.stem)])
     plan = make_plan(crop(read_parts(midi), config.first_seconds), config, rng)
-    synth = shared_synth(tuple(Path(path) for path in config.soundfonts))
-    waveform = render_plan(plan, synth)
+    waveform = render_plan(plan, config)
     notes = [note for player in plan.players for note in player.part.notes]
     return write_recording(
         folder,
@@ -69,9 +69,17 @@ def make_synth(
     )
 
 
-def render_plan(plan: Plan, synth: Synth) -> Waveform:
+def render_plan(plan: Plan, config: SynthConfig) -> Waveform:
     """Render a plan to mono at the prepared rate, its peak at the level planned."""
-    attacks = [measure_attack(synth, player.part, player.soundfont) for player in plan.players]
+    soundfonts = tuple(Path(path) for path in config.soundfonts)
+    listener = listening_synth(soundfonts)
+    attacks = [measure_attack(listener, player.part, player.soundfont) for player in plan.players]
+    with fresh_synth(soundfonts) as synth:
+        return finish(play(plan, attacks, synth), plan)
+
+
+def play(plan: Plan, attacks: Sequence[Attack], synth: Synth) -> Stereo:
+    """Set up the channels and play all parts."""
     synth.reset(plan.effects)
     events: list[Event] = []
     volumes = balance(plan.players, attacks)
@@ -85,7 +93,7 @@ def render_plan(plan: Plan, synth: Synth) -> Waveform:
         )
         events += player_events(player, channel, attack, volume)
     seconds = max(note.offset for player in plan.players for note in player.part.notes) + TAIL_SECONDS
-    return finish(synth.render(events, seconds), plan)
+    return synth.render(events, seconds)
 
 
 def balance(players: Sequence[Player], attacks: Sequence[Attack]) -> list[int]:

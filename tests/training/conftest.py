@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from model.checkpoint import save_checkpoint
+from model.network import NetworkConfig, TranscriptionNetwork
+from model.transcriber import Transcriber
+
+# How long an example takes says something of the machine, not of the code: the first one loads libraries.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+SMALL = NetworkConfig(
+    fine_channels=4, pitch_channels=8, context_projection=1, context_hidden=8, context_channels=1, pitch_hidden=8
+)
+
+
+def small_checkpoint(path: Path, *, seed: int = 0) -> Path:
+    """Random weights of a small network."""
+    torch.manual_seed(seed)
+    save_checkpoint(TranscriptionNetwork(SMALL), path)
+    return path
+
+
+@pytest.fixture
+def small_transcriber(tmp_path: Path) -> Transcriber:
+    return Transcriber.load(small_checkpoint(tmp_path / "small.safetensors"), device="cpu")

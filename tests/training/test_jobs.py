@@ -1,0 +1,58 @@
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from model.note import Note
+from training.errors import DataError
+from training.jobs import Job, run_jobs
+from training.prepared import Recording, read_manifest, write_recording
+
+
+def make(name: str, seed: int, folder: Path) -> Recording:
+    """Write a second of noise; the recording called "bad" is refused."""
+    if name == "bad":
+        raise DataError("bad.mid: holds no note")
+    noise = np.random.default_rng(seed).uniform(-0.5, 0.5, 16000).astype(np.float32)
+    made = {"settings": {"seed": seed}}
+    return write_recording(folder, name, noise, [Note(0.1, 60, 0.5)], source="test", split="train", made=made)
+
+
+def jobs(*names: str, seed: int = 1) -> list[Job]:
+    return [Job(name, partial(make, name, seed), {"seed": seed}) for name in names]
+
+
+def test_a_failure_is_named_and_the_others_are_made(tmp_path: Path) -> None:
+    outcome = run_jobs(tmp_path, jobs("a", "bad", "b"), workers=1)
+    assert sorted(outcome.made) == ["a", "b"]
+    assert outcome.failed == {"bad": "DataError: bad.mid: holds no note"}
+    assert "2 made, 0 were there, 1 failed" in outcome.summary()
+    assert [recording.id for recording in read_manifest(tmp_path)] == ["a", "b"]
+
+
+def test_what_is_finished_is_not_made_again(tmp_path: Path) -> None:
+    run_jobs(tmp_path, jobs("a"), workers=1)
+    before = (tmp_path / "a.wav").stat().st_mtime_ns
+    outcome = run_jobs(tmp_path, jobs("a", "b"), workers=1)
+    assert (outcome.found, outcome.made) == (["a"], ["b"])
+    assert (tmp_path / "a.wav").stat().st_mtime_ns == before
+
+
+def test_what_a_kill_left_half_done_is_made_again(tmp_path: Path) -> None:
+    run_jobs(tmp_path, jobs("a", "b"), workers=1)
+    (tmp_path / "a.tsv").unlink()
+    (tmp_path / "b.wav").unlink()
+    assert sorted(run_jobs(tmp_path, jobs("a", "b"), workers=1).made) == ["a", "b"]
+
+
+def test_other_settings_make_it_again(tmp_path: Path) -> None:
+    run_jobs(tmp_path, jobs("a", seed=1), workers=1)
+    first = read_manifest(tmp_path)[0].sha256
+    assert run_jobs(tmp_path, jobs("a", seed=2), workers=1).made == ["a"]
+    assert read_manifest(tmp_path)[0].sha256 != first
+
+
+def test_several_processes_make_the_same_as_one(tmp_path: Path) -> None:
+    run_jobs(tmp_path / "one", jobs("a", "b", "c"), workers=1)
+    run_jobs(tmp_path / "many", jobs("a", "b", "c"), workers=2)
+    assert read_manifest(tmp_path / "one") == read_manifest(tmp_path / "many")

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.model.signals import sine
+from training.errors import DataError
+from training.jobs import run_jobs
+from training.maps import maps_jobs
+from training.prepared import read_audio, read_manifest, read_notes
+
+
+def write_pair(root: Path, name: str, *, sr: int, labels: str, amplitude: float = 0.5) -> None:
+    root.mkdir(exist_ok=True)
+    soundfile.write(root / f"{name}.wav", sine(440, 1.0, sr=sr, amplitude=amplitude), sr)
+    (root / f"{name}.tsv").write_text(f"# onset,offset,note,velocity\n{labels}")
+
+
+def test_another_rate_is_resampled_and_labels_are_kept(tmp_path: Path) -> None:
+    write_pair(tmp_path / "in", "a", sr=44100, labels="0.25\t0.75\t69.0\t50.0\n")
+    run_jobs(tmp_path / "out", maps_jobs(tmp_path / "in", "validation"), workers=1)
+    audio = read_audio(tmp_path / "out" / "a.wav")
+    np.testing.assert_allclose(audio[2000:14000], sine(440, 1.0)[2000:14000], atol=2e-3)
+    [note] = read_notes(tmp_path / "out" / "a.tsv")
+    assert (note.onset, note.offset, note.pitch, note.velocity) == (0.25, 0.75, 69, 50)
+    [recording] = read_manifest(tmp_path / "out")
+    assert (recording.split, recording.seconds) == ("validation", 1.0)
+
+
+def test_notes_outside_the_keyboard_are_counted(tmp_path: Path) -> None:
+    write_pair(tmp_path / "in", "a", sr=16000, labels="0.1\t0.5\t69\t50\n0.2\t0.5\t12\t50\n")
+    run_jobs(tmp_path / "out", maps_jobs(tmp_path / "in", "train"), workers=1)
+    [recording] = read_manifest(tmp_path / "out")
+    assert (recording.n_notes, recording.made["pitches_outside_the_keyboard"]) == (1, 1)
+
+
+def test_audio_over_full_scale_is_lowered_and_not_clipped(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    write_pair(root, "a", sr=16000, labels="0.1\t0.5\t69\t50\n")
+    soundfile.write(root / "a.wav", sine(440, 1.0, amplitude=1.4), 16000, subtype="FLOAT")
+    assert not run_jobs(tmp_path / "out", maps_jobs(root, "train"), workers=1).failed
+    audio = read_audio(tmp_path / "out" / "a.wav")
+    np.testing.assert_allclose(audio, sine(440, 1.0, amplitude=1.0), atol=1e-3)
+
+
+def test_a_file_without_a_partner_is_named(tmp_path: Path) -> None:
+    write_pair(tmp_path / "in", "a", sr=16000, labels="")
+    (tmp_path / "in" / "lonely.tsv").write_text("#\n")
+    with pytest.raises(DataError, match="without a partner: lonely"):
+        maps_jobs(tmp_path / "in", "train")
+
+
+@pytest.mark.parametrize("labels", ["0.1\t0.5\tC4\t50\n", "0.1\t0.5\t60\n"])
+def test_bad_labels_are_named(tmp_path: Path, labels: str) -> None:
+    write_pair(tmp_path / "in", "a", sr=16000, labels=labels)
+    outcome = run_jobs(tmp_path / "out", maps_jobs(tmp_path / "in", "train"), workers=1)
+    assert "a.tsv: not a table of onset, offset, pitch and velocity" in outcome.failed["a"]
+
+
+def test_damaged_audio_is_named(tmp_path: Path) -> None:
+    write_pair(tmp_path / "in", "a", sr=16000, labels="0.1\t0.5\t60\t50\n")
+    (tmp_path / "in" / "a.wav").write_bytes(b"RIFF....")
+    outcome = run_jobs(tmp_path / "out", maps_jobs(tmp_path / "in", "train"), workers=1)
+    assert "a.wav: audio cannot be read" in outcome.failed["a"]

@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from model.checkpoint import file_sha256, load_checkpoint
+from model.errors import CheckpointError
+from tests.training.conftest import small_checkpoint
+from training.errors import PublishError
+from training.publish import Release, publish
+
+
+def release(
+    folder: Path, checkpoint: Path, *, note_f1: float, data: str = "maps_validation", split: str = "validation"
+) -> Release:
+    """A release with an evaluation as `evaluate` writes it."""
+    path = folder / f"{checkpoint.stem}.json"
+    scores = {"note_f1": note_f1, "frame_f1": 0.5}
+    path.write_text(
+        json.dumps(
+            {
+                "sha256": file_sha256(checkpoint),
+                "first_seconds": 60,
+                "decoding": {"onset_threshold": 0.4, "frame_threshold": 0.3, "min_note_ms": 30.0, "lowest_pitch": 21},
+                "sets": {data: {"split": split, "mean": scores}},
+            }
+        )
+    )
+    return Release("default", ("MAPS",), "a test", "python -m training fit", path)
+
+
+def manifest(folder: Path) -> dict[str, list[dict[str, object]]]:
+    content: dict[str, list[dict[str, object]]] = json.loads((folder / "manifest.json").read_text())
+    return content
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A folder with one published checkpoint of note F1 0.8."""
+    checkpoint = small_checkpoint(tmp_path / "first.safetensors", seed=1)
+    publish(checkpoint, tmp_path / "served", release(tmp_path, checkpoint, note_f1=0.8))
+    return tmp_path / "served"
+
+
+def test_what_is_published_loads_under_its_hash(published: Path) -> None:
+    [entry] = manifest(published)["models"]
+    sha256 = str(entry["sha256"])
+    assert entry["file"] == f"default-{sha256[:8]}.safetensors"
+    network = load_checkpoint(published / str(entry["file"]), sha256=sha256)
+    assert entry["parameters"] == sum(parameter.numel() for parameter in network.parameters())
+    assert entry["frame_rate"] == network.config.cqt.frame_rate
+    assert entry["decoding"] == {"onset_threshold": 0.4, "frame_threshold": 0.3, "min_note_ms": 30.0}
+    assert entry["licence"] == "CC BY-NC-SA 4.0"
+    assert {"data": "maps_validation", "split": "validation", "metric": "note_f1", "value": 0.8} in entry["scores"]
+    assert manifest(published)["default"] == "default"
+
+
+def test_a_better_one_takes_the_name_and_the_old_file_stays(tmp_path: Path, published: Path) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    target = publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.81))
+    assert [entry["file"] for entry in manifest(published)["models"]] == [target.name]
+    assert len(list(published.glob("default-*.safetensors"))) == 2
+
+
+@pytest.mark.parametrize("note_f1", [0.8, 0.79])
+def test_what_is_not_better_is_refused_unless_forced(tmp_path: Path, published: Path, note_f1: float) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    before = manifest(published)
+    with pytest.raises(PublishError, match=f"note_f1 on maps_validation is {note_f1:.4f}, no better than 0.8000"):
+        publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=note_f1))
+    assert manifest(published) == before
+    assert len(list(published.glob("*.safetensors"))) == 1
+    publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=note_f1), force=True)
+    assert manifest(published) != before
+
+
+def test_scores_on_test_recordings_decide_nothing(tmp_path: Path, published: Path) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    with pytest.raises(PublishError, match=r"evaluate on a set in common"):
+        publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.99, split="test"))
+
+
+def test_an_evaluation_of_another_file_is_refused(tmp_path: Path, published: Path) -> None:
+    first, second = tmp_path / "first.safetensors", small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    with pytest.raises(PublishError, match="another SHA-256"):
+        publish(second, published, release(tmp_path, first, note_f1=0.9))
+
+
+def test_nothing_is_overwritten(tmp_path: Path, published: Path) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    taken = published / f"default-{file_sha256(checkpoint)[:8]}.safetensors"
+    taken.write_bytes(b"something else")
+    with pytest.raises(PublishError, match="nothing is overwritten"):
+        publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.9))
+    assert taken.read_bytes() == b"something else"
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, published: Path) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"nothing")
+    before = manifest(published)
+    with pytest.raises(CheckpointError):
+        publish(broken, published, release(tmp_path, broken, note_f1=0.9))
+    assert manifest(published) == before
