@@ -1,0 +1,57 @@
+/** Canvases that are as sharp as the screen, and the colours that are drawn with. */
+
+const SHADES = 12;
+
+/**
+ * Keep a canvas at the size of its box.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {() => void} resized
+ * @returns {() => {ctx: CanvasRenderingContext2D, width: number, height: number}} ready to be drawn on, in CSS pixels
+ */
+export function sharpCanvas(canvas, resized) {
+  const ctx = canvas.getContext("2d");
+  let width = 0;
+  let height = 0;
+  new ResizeObserver(([entry]) => {
+    ({ width, height } = entry.contentRect);
+    resized();
+  }).observe(canvas);
+  return () => {
+    const scale = devicePixelRatio || 1;
+    const [columns, rows] = [Math.round(width * scale), Math.round(height * scale)];
+    if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, { width: columns, height: rows });
+    ctx.setTransform(scale, 0, 0, scale, 0, 0);
+    return { ctx, width, height };
+  };
+}
+
+/** The style sheet's colours, read anew when the scheme changes. */
+export function readPalette() {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    paper: colour("roll-paper"), blackRow: colour("roll-black-row"), grid: colour("roll-grid"), gridStrong: colour("roll-grid-strong"),
+    ink: colour("ink-soft"), playhead: colour("playhead"), wave: colour("wave"), loop: colour("loop"), frame: colour("accent"),
+    whiteKey: colour("key-white"), blackKey: colour("key-black"), keyInk: colour("key-ink"),
+    shades: shadesBetween(colour("note-quiet"), colour("note-loud")),
+  };
+}
+
+/** @param {string[]} shades @param {number} velocity 1 to 127 */
+export function shadeOf(shades, velocity) {
+  return shades[Math.min(shades.length - 1, Math.floor((velocity / 128) * shades.length))];
+}
+
+function shadesBetween(quiet, loud) {
+  const [from, to] = [channels(quiet), channels(loud)];
+  return Array.from({ length: SHADES }, (_, i) => {
+    const mixed = from.map((value, k) => Math.round(value + ((to[k] - value) * i) / (SHADES - 1)));
+    return `rgb(${mixed.join(" ")})`;
+  });
+}
+
+/** @param {string} hex such as #0d6570 */
+function channels(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+}

@@ -1,0 +1,112 @@
+/** Drawing the roll: rows, seconds, notes, keyboard. */
+
+import { gridLines, pitchAxis, timeAxis } from "./axis.js";
+import { shadeOf } from "./canvas.js";
+import { isBlackKey, pitchName } from "./format.js";
+
+/** Rounded corners are for the eye; with more notes than this nobody sees them. */
+const MOST_ROUNDED = 700;
+const LEAST_NOTE_PX = 1.5;
+/** A doubtful note is thin, a sure one fills its row. */
+const THINNEST = 0.3;
+
+/**
+ * @param {{ctx: CanvasRenderingContext2D, width: number, height: number}} surface
+ * @param {{view: import("./view.js").View, notes: import("./notes.js").NoteList, palette: object}} what
+ */
+export function drawRoll({ ctx, width, height }, { view, notes, palette }) {
+  drawRows(ctx, width, height, view, palette);
+  drawGrid(ctx, width, height, view, palette);
+  drawNotes(ctx, width, height, { view, notes, palette });
+  drawKeys(ctx, width, height, { view, palette });
+}
+
+function drawRows(ctx, width, height, view, palette) {
+  const { row, y } = pitchAxis(view, height);
+  ctx.fillStyle = palette.paper;
+  ctx.fillRect(0, 0, width, height);
+  for (let pitch = view.low; pitch <= view.high; pitch++) {
+    if (isBlackKey(pitch)) {
+      ctx.fillStyle = palette.blackRow;
+      ctx.fillRect(0, y(pitch), width, row);
+    } else if (pitch % 12 === 0) {
+      ctx.fillStyle = palette.gridStrong;
+      ctx.fillRect(0, Math.round(y(pitch) + row) - 0.5, width, 1);
+    }
+  }
+}
+
+function drawGrid(ctx, width, height, view, palette) {
+  const { x } = timeAxis(view, width);
+  for (const { time, label } of gridLines(view, width)) {
+    ctx.fillStyle = label ? palette.gridStrong : palette.grid;
+    ctx.fillRect(Math.round(x(time)), 0, 1, height);
+  }
+}
+
+function drawNotes(ctx, width, height, { view, notes, palette }) {
+  const { left, x } = timeAxis(view, width);
+  const { row, y } = pitchAxis(view, height);
+  const [from, to] = notes.between(view.start, view.end);
+  const rounded = to - from < MOST_ROUNDED && row > 5;
+  const gap = row > 7 ? 1 : 0;
+  // Where a row is painted up to: of many notes on one pixel only the first is drawn.
+  const painted = new Float64Array(128).fill(-Infinity);
+  for (let i = from; i < to; i++) {
+    const pitch = notes.pitch[i];
+    const begin = Math.max(left, x(notes.onset[i]));
+    const end = Math.max(begin + LEAST_NOTE_PX, Math.min(width, x(notes.offset[i])) - (rounded ? 0.75 : 0));
+    if (pitch < view.low || pitch > view.high || end <= left + LEAST_NOTE_PX || end - painted[pitch] < 0.75) continue;
+    painted[pitch] = end;
+    const thickness = Math.max(1.5, (row - gap) * (THINNEST + (1 - THINNEST) * notes.confidence[i]));
+    const top = y(pitch) + (row - thickness) / 2;
+    ctx.fillStyle = shadeOf(palette.shades, notes.velocity[i]);
+    if (rounded) fillRounded(ctx, begin, top, end - begin, thickness);
+    else ctx.fillRect(begin, top, end - begin, thickness);
+  }
+}
+
+function fillRounded(ctx, x, y, width, height) {
+  ctx.beginPath();
+  ctx.roundRect(x, y, width, height, Math.min(2.5, width / 2, height / 2));
+  ctx.fill();
+}
+
+/**
+ * The keyboard, with the keys that sound now.
+ *
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {number} width
+ * @param {number} height
+ * @param {{view: import("./view.js").View, palette: object, pressed?: Set<number>}} what
+ */
+export function drawKeys(ctx, width, height, { view, palette, pressed = new Set() }) {
+  const { left } = timeAxis(view, width);
+  const { row, y } = pitchAxis(view, height);
+  ctx.fillStyle = palette.whiteKey;
+  ctx.fillRect(0, 0, left, height);
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "right";
+  ctx.font = "10px system-ui, sans-serif";
+  for (let pitch = view.low; pitch <= view.high; pitch++) drawKey(pitch);
+  ctx.fillStyle = palette.gridStrong;
+  ctx.fillRect(left - 1, 0, 1, height);
+
+  function drawKey(pitch) {
+    const black = isBlackKey(pitch);
+    const top = y(pitch);
+    if (pressed.has(pitch)) {
+      ctx.fillStyle = palette.playhead;
+      ctx.fillRect(0, top, black ? left * 0.6 : left - 1, Math.max(2, row));
+    } else if (black) {
+      ctx.fillStyle = palette.blackKey;
+      ctx.fillRect(0, top, left * 0.6, row);
+    }
+    if (pitch % 12 === 0) {
+      ctx.fillStyle = palette.gridStrong;
+      ctx.fillRect(0, Math.round(top + row) - 0.5, left, 1);
+      ctx.fillStyle = pressed.has(pitch) ? palette.whiteKey : palette.keyInk;
+      ctx.fillText(pitchName(pitch), left - 4, Math.min(top + row / 2, height - 6));
+    }
+  }
+}

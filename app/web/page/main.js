@@ -1,0 +1,18 @@
+/** Puts the page together. */
+
+import { byId } from "./dom.js";
+import { acceptDrops, showIntake } from "./intake.js";
+import { showOpenJob } from "./job-view.js";
+import { showJobs } from "./jobs.js";
+import { watchAddress } from "./route.js";
+import { handleShortcuts } from "./shortcuts.js";
+import { transport } from "./transport.js";
+import { watchJobs } from "./watch.js";
+
+watchAddress();
+showIntake(byId("intake"));
+acceptDrops();
+showJobs(byId("jobs"));
+const { result } = showOpenJob(byId("main"));
+handleShortcuts(transport, result.stage);
+watchJobs();

@@ -1,0 +1,64 @@
+/**
+ * Notes in flat arrays, sorted by onset: a recording of an hour has tens of thousands, and each frame looks at them.
+ */
+export class NoteList {
+  /** @param {{onset: number, offset: number, pitch: number, velocity: number, confidence: number}[]} notes */
+  constructor(notes) {
+    const sorted = [...notes].sort((a, b) => a.onset - b.onset || a.pitch - b.pitch);
+    this.length = sorted.length;
+    this.onset = Float64Array.from(sorted, (note) => note.onset);
+    this.offset = Float64Array.from(sorted, (note) => note.offset);
+    this.pitch = Uint8Array.from(sorted, (note) => note.pitch);
+    this.velocity = Uint8Array.from(sorted, (note) => note.velocity);
+    this.confidence = Float32Array.from(sorted, (note) => note.confidence);
+    this._latestOffset = runningMaximum(this.offset);
+  }
+
+  /** Index of the first note that starts at `time` or later. @param {number} time */
+  firstFrom(time) {
+    return lowerBound(this.onset, time);
+  }
+
+  /**
+   * Indices [from, to) that hold every note sounding between two times. Some in front may have ended before `start`.
+   *
+   * @param {number} start
+   * @param {number} end
+   */
+  between(start, end) {
+    return [lowerBound(this._latestOffset, start), lowerBound(this.onset, end)];
+  }
+
+  /** Index of the note at a point, the latest one first; -1 if there is none. @param {number} time @param {number} pitch */
+  at(time, pitch) {
+    const [from, to] = this.between(time, time + 1e-6);
+    for (let i = to - 1; i >= from; i--) {
+      if (this.pitch[i] === pitch && this.offset[i] > time) return i;
+    }
+    return -1;
+  }
+
+  /** Lowest and highest pitch, or null where there are no notes. */
+  range() {
+    return this.length ? [Math.min(...new Set(this.pitch)), Math.max(...new Set(this.pitch))] : null;
+  }
+}
+
+function runningMaximum(values) {
+  const result = new Float64Array(values.length);
+  let most = -Infinity;
+  for (let i = 0; i < values.length; i++) result[i] = most = Math.max(most, values[i]);
+  return result;
+}
+
+/** First index whose value is at least `wanted`, in an ascending array. */
+function lowerBound(values, wanted) {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

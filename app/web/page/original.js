@@ -1,0 +1,78 @@
+/** The recording itself, played by the browser as it comes: an hour of it is never in memory as samples. */
+
+const START_PATIENCE_MS = 5000;
+
+export class Original {
+  /** @param {string} address */
+  constructor(address) {
+    this.element = new Audio();
+    this.element.preload = "auto";
+    this.element.preservesPitch = true;
+    this.element.src = address;
+    this.playable = true;
+    this.element.addEventListener("error", () => {
+      this.playable = false;
+    });
+  }
+
+  /** Seconds of the recording. */
+  get position() {
+    return this.element.currentTime;
+  }
+
+  /** Whether it is to sound now: neither stopped nor over. */
+  get runs() {
+    return this.playable && !this.element.paused && !this.element.ended;
+  }
+
+  /** Whether it waits for bytes although it is to sound. */
+  get stalls() {
+    return this.runs && this.element.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+  }
+
+  /**
+   * Play from a place; done when it plays.
+   *
+   * @param {number} from seconds
+   * @param {number} rate
+   * @returns {Promise<boolean>} whether it plays
+   */
+  async start(from, rate) {
+    const { element } = this;
+    if (!this.playable || from >= element.duration) return false;
+    element.playbackRate = rate;
+    try {
+      if (Math.abs(element.currentTime - from) > 1e-3) await this._seek(from);
+      await element.play();
+      return true;
+    } catch (error) {
+      // AbortError: paused again before it began. Anything else: this browser cannot play it.
+      if (error.name !== "AbortError") this.playable = false;
+      return false;
+    }
+  }
+
+  stop() {
+    this.element.pause();
+  }
+
+  /** Let go of the file. */
+  close() {
+    this.element.pause();
+    this.element.removeAttribute("src");
+    this.element.load();
+  }
+
+  _seek(to) {
+    const { element } = this;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("the recording cannot be reached")), START_PATIENCE_MS);
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      element.addEventListener("seeked", done, { once: true });
+      element.currentTime = to;
+    });
+  }
+}

@@ -1,0 +1,36 @@
+/** The address: `#/` is the start, `#/jobs/<id>` a recording. */
+
+import { store } from "./store.js";
+
+const JOB = /^#\/jobs\/([A-Za-z0-9_-]+)$/;
+
+/** Follow the address from now on. */
+export function watchAddress() {
+  addEventListener("hashchange", read);
+  read();
+}
+
+/** @param {string} id */
+export function goToJob(id) {
+  location.hash = hashOf(id);
+}
+
+export function goHome() {
+  location.hash = "#/";
+}
+
+/** @param {string} id */
+export function hashOf(id) {
+  return `#/jobs/${id}`;
+}
+
+/** The link that opens a recording from elsewhere. @param {string} id */
+export function linkTo(id) {
+  return new URL(hashOf(id), location.href).href;
+}
+
+function read() {
+  const id = JOB.exec(location.hash)?.[1] ?? null;
+  document.body.dataset.place = id ? "recording" : "start";
+  store.set({ openId: id });
+}

@@ -1,0 +1,60 @@
+/** Sends files to the service, two at a time; what fails stays in the list with its reason. */
+
+import { upload } from "./api.js";
+import { goToJob } from "./route.js";
+import { keepJob, store } from "./store.js";
+
+const AT_ONCE = 2;
+const aborts = new Map();
+let counter = 0;
+
+/** @param {Iterable<File>} files */
+export function addFiles(files) {
+  const list = [...files];
+  const added = list.map((file) => ({ key: `upload-${++counter}`, file, state: "waiting", fraction: 0, problem: null, alone: list.length === 1 }));
+  store.set({ uploads: [...store.get().uploads, ...added] });
+  sendNext();
+}
+
+/** @param {string} key */
+export function cancelUpload(key) {
+  aborts.get(key)?.abort();
+  forget(key);
+}
+
+/** @param {string} key */
+export function retryUpload(key) {
+  change(key, { state: "waiting", fraction: 0, problem: null });
+  sendNext();
+}
+
+function sendNext() {
+  const { uploads } = store.get();
+  const free = AT_ONCE - uploads.filter((one) => one.state === "sending").length;
+  for (const one of uploads.filter((each) => each.state === "waiting").slice(0, Math.max(0, free))) send(one);
+}
+
+async function send({ key, file, alone }) {
+  const abort = new AbortController();
+  aborts.set(key, abort);
+  change(key, { state: "sending" });
+  try {
+    const job = await upload(file, { onProgress: (fraction) => change(key, { fraction }), signal: abort.signal });
+    forget(key);
+    keepJob(job);
+    if (alone) goToJob(job.id);
+  } catch (problem) {
+    if (problem.kind === "aborted") forget(key);
+    else change(key, { state: "failed", problem });
+  }
+  aborts.delete(key);
+  sendNext();
+}
+
+function change(key, patch) {
+  store.set({ uploads: store.get().uploads.map((one) => (one.key === key ? { ...one, ...patch } : one)) });
+}
+
+function forget(key) {
+  store.set({ uploads: store.get().uploads.filter((one) => one.key !== key) });
+}
