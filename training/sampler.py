@@ -35,12 +35,12 @@ class SamplerConfig:
     release : tuple of float
         Shortest and longest fade, in seconds, after a note is cut at its end.
     cents : float
-        Spread of the tuning of single notes, beside the players' own.
+        Spread of the tuning of single notes; the players' own is put right, since a label says nothing of it.
     """
 
     most_semitones: int = 2
     release: tuple[float, float] = (0.03, 0.12)
-    cents: float = 4.0
+    cents: float = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Desk:
         if pitch not in self._candidates:
             most = self._config.most_semitones
             samples = enumerate(self._voice.samples)
-            self._candidates[pitch] = [index for index, sample in samples if abs(sample.pitch - pitch) <= most]
+            self._candidates[pitch] = [index for index, sample in samples if abs(round(sample.pitch) - pitch) <= most]
         return self._candidates[pitch]
 
     def _cost(self, sample: Sample, note: Note) -> float:

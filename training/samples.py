@@ -43,8 +43,8 @@ class Sample:
     Parameters
     ----------
     instrument : str
-    pitch : int
-        MIDI note number.
+    pitch : float
+        MIDI pitch that is heard, with its fraction.
     velocity : float
         What its dynamic stands for.
     audio : np.ndarray [shape=(n,), dtype=float32]
@@ -58,7 +58,7 @@ class Sample:
     """
 
     instrument: str
-    pitch: int
+    pitch: float
     velocity: float
     audio: Waveform
     onset: float
@@ -82,12 +82,12 @@ class Voice:
     @property
     def lowest(self) -> int:
         """Lowest recorded pitch."""
-        return min(sample.pitch for sample in self.samples)
+        return round(min(sample.pitch for sample in self.samples))
 
     @property
     def highest(self) -> int:
         """Highest recorded pitch."""
-        return max(sample.pitch for sample in self.samples)
+        return round(max(sample.pitch for sample in self.samples))
 
 
 def take_of(row: dict[str, str]) -> int:
@@ -156,7 +156,7 @@ def load_voice(root: Path, name: str, rows: Collection[dict[str, str]], takes: C
 def checked(sample: Sample) -> Sample | None:
     """Put a note at the pitch that is heard; None if it has none."""
     first, last = round((sample.onset + 0.04) * SAMPLE_RATE), round((sample.onset + sample.sounding) * SAMPLE_RATE)
-    pitch = heard_pitch(sample.audio[first:last], sample.pitch)
+    pitch = heard_pitch(sample.audio[first:last], round(sample.pitch))
     return None if pitch is None else replace(sample, pitch=pitch)
 
 
