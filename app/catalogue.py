@@ -1,5 +1,6 @@
 """Which checkpoints there are: model/checkpoints/manifest.json, read without importing `model`."""
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +56,24 @@ class Catalogue(BaseModel):
         if entry is None:
             raise CatalogueError(f"the default {self.default!r} is not among the models")
         return entry
+
+
+def require_file(folder: Path, entry: ModelEntry) -> None:
+    """See that a checkpoint is the one that the manifest names.
+
+    Raises
+    ------
+    CatalogueError
+        If it is missing or changed.
+    """
+    path = folder / entry.file
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CatalogueError(f"{path} cannot be read ({error.strerror}); get it again from the project") from error
+    if found != entry.sha256:
+        raise CatalogueError(f"{path} is not the file that the manifest names; get it again from the project")
 
 
 def load_catalogue(folder: Path) -> Catalogue:

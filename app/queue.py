@@ -17,8 +17,6 @@ TRANSCRIBE = "transcribe"
 DECODE = "decode"
 QUEUES = (TRANSCRIBE, DECODE)
 CANARY = "canary"
-# kombu keeps what was given out and not yet acknowledged in this hash: tag -> [message, exchange, key].
-UNACKNOWLEDGED = "unacked"
 # Above the wall clock that the job itself keeps (app.worker.watch), which is the one that normally ends it.
 HARD_LIMIT_MARGIN = 120
 
@@ -79,13 +77,16 @@ def send_canary(celery: Celery, queue: str, *, expires: float) -> None:
     celery.send_task(CANARY, args=[queue], queue=queue, expires=expires, retry=False)
 
 
-def pending_jobs(redis: Redis) -> set[str]:
-    """Ids of the jobs that have a message, waiting or given out."""
-    waiting = list(redis.lrange(TRANSCRIBE, 0, -1))
-    given_out = [json.dumps(json.loads(entry)[0]) for entry in redis.hvals(UNACKNOWLEDGED)]
-    return {job for message in [*waiting, *given_out] if (job := _job_of(message)) is not None}
+def announced_jobs(redis: Redis) -> set[str]:
+    """Ids of the jobs whose message lies in the queue.
+
+    What was given out does not count: a worker takes no more messages than it runs, so a job that still waits though
+    its message was given out has lost it with that worker. (Redis would give it out again, but only after hours.)
+    """
+    messages = [str(message) for message in redis.lrange(TRANSCRIBE, 0, -1)]
+    return {job for message in messages if (job := _job_of(message)) is not None}
 
 
-def _job_of(message: str | bytes) -> str | None:
+def _job_of(message: str) -> str | None:
     headers = json.loads(message).get("headers", {})
     return str(headers["id"]).rpartition(".")[0] if headers.get("task") == TRANSCRIBE else None

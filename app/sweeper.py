@@ -24,7 +24,7 @@ from app.heartbeats import begin_canary, silence
 from app.jobs.repository import JobRepository
 from app.jobs.states import ErrorCode, Status
 from app.jobs.table import Job
-from app.queue import QUEUES, build_celery, pending_jobs, send_canary, send_transcription
+from app.queue import QUEUES, announced_jobs, build_celery, send_canary, send_transcription
 from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage, job_prefix
@@ -75,7 +75,7 @@ class Sweeper:
         waiting = self._jobs.queued_before(utc_now() - timedelta(seconds=self._settings.message_grace_seconds))
         if not waiting:
             return
-        announced = pending_jobs(self._redis)
+        announced = announced_jobs(self._redis)
         for job_id in waiting:
             if job_id not in announced:
                 log.info("job %s waits and has no message; sent again", job_id)

@@ -59,7 +59,7 @@ def too_large(max_upload_bytes: int) -> TooLarge:
 
 
 class _Counter:
-    """Counts what is received. Once the limit is passed the app gets an exception, and its answer is dropped for ours."""
+    """Counts what is received. Past the limit the app gets an exception, and its answer is dropped for ours."""
 
     def __init__(self, receive: Receive, limit: int, problem: TooLarge) -> None:
         self._receive = receive

@@ -64,7 +64,9 @@ def serve() -> None:
     """Run the whole service on this machine: Redis, API, workers, sweeper."""
     from app.supervisor.supervisor import serve
 
-    raise typer.Exit(serve(_settings()))
+    settings = _settings()
+    _require_checkpoints(settings)
+    raise typer.Exit(serve(settings))
 
 
 @cli.command()
@@ -72,7 +74,9 @@ def api() -> None:
     """Run the API."""
     from app.api.server import serve as serve_api
 
-    serve_api(_settings())
+    settings = _settings()
+    _require_checkpoints(settings)
+    serve_api(settings)
 
 
 @cli.command()
@@ -82,7 +86,9 @@ def worker(
     """Run a worker: `transcribe` runs the network, `decode` only decodes stored activations again."""
     from app.worker.main import run_worker
 
-    raise typer.Exit(run_worker(_settings(), queue))
+    settings = _settings()
+    _require_checkpoints(settings)
+    raise typer.Exit(run_worker(settings, queue))
 
 
 @cli.command()
@@ -121,6 +127,17 @@ def _settings() -> "Settings":
     return settings
 
 
-def _refuse(message: str) -> NoReturn:
+def _require_checkpoints(settings: "Settings") -> None:
+    """Say at the start what would otherwise fail every job."""
+    from app.catalogue import CatalogueError, load_catalogue, require_file
+
+    try:
+        for entry in load_catalogue(settings.checkpoints).models:
+            require_file(settings.checkpoints, entry)
+    except CatalogueError as error:
+        _refuse(str(error), status=1)
+
+
+def _refuse(message: str, *, status: int = 2) -> NoReturn:
     print(f"amt: {message}", file=sys.stderr)
-    raise typer.Exit(2)
+    raise typer.Exit(status)

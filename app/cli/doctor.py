@@ -1,6 +1,5 @@
 """`amt doctor`: what is missing or wrong, and what to do."""
 
-import hashlib
 import shutil
 import socket
 import sys
@@ -12,7 +11,7 @@ from redis import RedisError
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.catalogue import CatalogueError, load_catalogue
+from app.catalogue import CatalogueError, load_catalogue, require_file
 from app.connections import open_redis
 from app.database import is_current, open_database
 from app.settings import Settings
@@ -112,12 +111,10 @@ def _checkpoints(settings: Settings) -> Iterator[Finding]:
         yield False, str(error)
         return
     for entry in catalogue.models:
-        path = settings.checkpoints / entry.file
-        found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-        if found is None:
-            yield False, f"{path} is missing; get it again from the project"
-        elif found != entry.sha256:
-            yield False, f"{path} is not the file that the manifest names; get it again from the project"
+        try:
+            require_file(settings.checkpoints, entry)
+        except CatalogueError as error:
+            yield False, str(error)
         else:
             yield True, f"{entry.name}, {entry.bytes / 1e6:.1f} MB"
 

@@ -53,6 +53,7 @@ class Part:
         if self._process is None or self._process.poll() is None:
             return None
         status = self._process.returncode
+        self.kill()
         self._process = None
         self._deaths = 1 if time.monotonic() - self._started > RECOVERED_SECONDS else self._deaths + 1
         self._start_again = time.monotonic() + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._deaths - 1))
@@ -99,6 +100,9 @@ def say(text: str) -> None:
 
 
 def _copy_lines(name: str, process: subprocess.Popen[bytes]) -> None:
-    for line in process.stdout or ():
-        sys.stderr.write(f"{name:10} | {line.decode('utf-8', 'replace')}")
-        sys.stderr.flush()
+    if process.stdout is None:
+        return
+    with process.stdout:
+        for line in process.stdout:
+            sys.stderr.write(f"{name:10} | {line.decode('utf-8', 'replace')}")
+            sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import warnings
 from functools import partial
 from typing import Any
@@ -71,9 +72,15 @@ class Worker:
 
     def _start_child(self, parent: int, **_: Any) -> None:
         die_with_parent(parent)
-        self._runtime = build_runtime(self.settings, self.celery, self.stop)
-        if self.queue == TRANSCRIBE:
-            self._runtime.transcriber(self._runtime.catalogue.get_or_default(self._runtime.catalogue.default))
+        try:
+            self._runtime = build_runtime(self.settings, self.celery, self.stop)
+            if self.queue == TRANSCRIBE:
+                self._runtime.load_default()
+        except Exception:
+            # Celery would log this and go on with a child that fails every task; the worker as a whole shall end.
+            log.exception("the worker cannot start")
+            os.kill(parent, signal.SIGTERM)
+            raise SystemExit(1) from None
 
     def _shutting_down(self, **_: Any) -> None:
         self.stop.set()

@@ -49,6 +49,10 @@ class Runtime:
             )
         return self._loaded[entry.sha256]
 
+    def load_default(self) -> None:
+        """Load the network that most jobs ask for."""
+        self.transcriber(self.catalogue.get_or_default(self.catalogue.default))
+
 
 def build_runtime(settings: Settings, celery: Celery, stop: StopFlag) -> Runtime:
     """Open what a working process needs. To be called in the process that works."""

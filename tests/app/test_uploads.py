@@ -103,7 +103,7 @@ def test_names_are_cleaned(sent: str, kept: str) -> None:
 def test_a_name_is_no_path(idle: httpx.Client, idle_service: Service) -> None:
     job = upload(idle, b"x", "../../../evil.wav")
     assert job["file"]["name"] == "evil.wav"
-    assert not [path for path in idle_service.var.parent.rglob("*evil*")]
+    assert not list(idle_service.var.parent.rglob("*evil*"))
 
 
 def test_stems() -> None:

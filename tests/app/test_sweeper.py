@@ -1,0 +1,170 @@
+"""The sweeper: what Redis or a worker loses comes back, what is over goes away."""
+
+import io
+import os
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from app.clock import utc_now
+from app.database import migrate
+from app.heartbeats import end_canary, note_consumption, silence
+from app.jobs.repository import JobRepository
+from app.jobs.states import ErrorCode, Status
+from app.queue import DECODE, QUEUES, TRANSCRIBE, announced_jobs, build_celery, send_transcription
+from app.settings import Settings
+from app.storage import open_storage
+from app.storage.interface import Storage, audio_key
+from app.sweeper import Sweeper
+from tests.app.service import repository
+from tests.app.test_jobs import make_job, stored
+
+
+@pytest.fixture
+def settings(tmp_path: Path, redis_url: str) -> Settings:
+    return Settings(var=tmp_path, redis_url=redis_url, message_grace_seconds=0)
+
+
+@pytest.fixture
+def table(settings: Settings) -> Iterator[JobRepository]:
+    migrate(settings.database)
+    with repository(settings.database) as jobs:
+        yield jobs
+
+
+@pytest.fixture
+def store(settings: Settings) -> Storage:
+    return open_storage(settings.storage)
+
+
+@pytest.fixture
+def sweeper(settings: Settings, table: JobRepository, store: Storage, redis: Redis) -> Iterator[Sweeper]:
+    celery = build_celery(settings)
+    yield Sweeper(settings, table, store, redis, celery)
+    celery.close()
+
+
+def test_a_waiting_job_without_a_message_gets_one(sweeper: Sweeper, table: JobRepository, redis: Redis) -> None:
+    table.add(make_job("a"))
+    table.add(make_job("b"))
+    for _ in range(3):
+        sweeper.announce_waiting_jobs()
+    assert announced_jobs(redis) == {"a", "b"}
+    assert redis.llen(TRANSCRIBE) == 2
+    redis.flushall()
+    sweeper.announce_waiting_jobs()
+    assert redis.llen(TRANSCRIBE) == 2
+
+
+def test_a_fresh_job_is_left_to_its_request(
+    settings: Settings, table: JobRepository, store: Storage, redis: Redis
+) -> None:
+    patient = settings.model_copy(update={"message_grace_seconds": 60.0})
+    table.add(make_job("a"))
+    celery = build_celery(patient)
+    Sweeper(patient, table, store, redis, celery).announce_waiting_jobs()
+    assert redis.llen(TRANSCRIBE) == 0
+    celery.close()
+
+
+def test_a_message_that_died_with_its_worker_is_sent_again(
+    sweeper: Sweeper, settings: Settings, table: JobRepository, redis: Redis
+) -> None:
+    """A killed worker takes what it was given with it; Redis would give it out again only after hours."""
+    celery = build_celery(settings)
+    table.add(make_job("a"))
+    send_transcription(celery, "a", 0)
+    with celery.connection_for_read() as connection, connection.SimpleQueue(TRANSCRIBE) as queue:
+        queue.get(timeout=5)
+        assert announced_jobs(redis) == set()
+        for _ in range(3):
+            sweeper.announce_waiting_jobs()
+        assert announced_jobs(redis) == {"a"}
+        assert redis.llen(TRANSCRIBE) == 1
+    celery.close()
+
+
+def test_a_lost_worker_is_replaced_and_the_third_poisons(sweeper: Sweeper, table: JobRepository, redis: Redis) -> None:
+    table.add(make_job("a"))
+    for attempt in (1, 2, 3):
+        assert table.claim("a", holder="me", seconds=-1) is not None
+        sweeper.recover_lost_jobs()
+        assert stored(table).status == (Status.QUEUED if attempt < 3 else Status.FAILED)
+    assert stored(table).error_code == ErrorCode.POISONED
+    assert announced_jobs(redis) == {"a"}
+    assert "poisoned" in str(redis.get("amt:job:a:last"))
+
+
+def test_a_silent_queue_gets_one_canary(sweeper: Sweeper, redis: Redis) -> None:
+    for _ in range(3):
+        sweeper.send_canaries()
+    assert [redis.llen(queue) for queue in QUEUES] == [1, 1]
+    note_consumption(redis, DECODE)
+    end_canary(redis, DECODE)
+    end_canary(redis, TRANSCRIBE)
+    sweeper.send_canaries()
+    assert [redis.llen(queue) for queue in QUEUES] == [2, 1]
+    quiet = silence(redis, DECODE)
+    assert quiet is not None
+    assert quiet < 60
+    assert silence(redis, TRANSCRIBE) is None
+
+
+def test_what_has_expired_is_removed(sweeper: Sweeper, table: JobRepository, store: Storage) -> None:
+    past = utc_now() - timedelta(days=1)
+    for name, status, expires in (("old", Status.SUCCEEDED, past), ("new", Status.SUCCEEDED, utc_now() + timedelta(1))):
+        table.add(make_job(name, status=status, expires_at=expires))
+        store.put(audio_key(name), io.BytesIO(b"x"))
+    sweeper.expire_jobs()
+    sweeper.remove_files()
+    assert stored(table, "old").status == Status.EXPIRED
+    assert not store.exists(audio_key("old"))
+    assert store.exists(audio_key("new"))
+
+
+def test_an_interrupted_deletion_is_finished(sweeper: Sweeper, table: JobRepository, store: Storage) -> None:
+    table.add(make_job("a", status=Status.SUCCEEDED))
+    store.put(audio_key("a"), io.BytesIO(b"x"))
+    table.mark_deleted("a")
+    sweeper.remove_files()
+    assert not store.exists(audio_key("a"))
+    assert table.get("a") is None
+
+
+def test_a_cancelled_job_is_cleaned_once_its_worker_must_have_noticed(
+    sweeper: Sweeper, table: JobRepository, store: Storage
+) -> None:
+    for name, finished in (("just", utc_now()), ("settled", utc_now() - timedelta(minutes=5))):
+        table.add(make_job(name, status=Status.CANCELLED, finished_at=finished))
+        store.put(audio_key(name), io.BytesIO(b"x"))
+    sweeper.remove_files()
+    assert store.exists(audio_key("just"))
+    assert not store.exists(audio_key("settled"))
+
+
+def test_abandoned_files_go(sweeper: Sweeper, settings: Settings) -> None:
+    folder = settings.temporary / "run-x"
+    folder.mkdir(parents=True)
+    (folder / "activations").write_bytes(b"x")
+    (settings.temporary / "fresh").write_bytes(b"x")
+    long_ago = time.time() - 200_000
+    os.utime(folder, (long_ago, long_ago))
+    sweeper.remove_abandoned_files()
+    assert [path.name for path in settings.temporary.iterdir()] == ["fresh"]
+
+
+def test_a_round_survives_the_absence_of_redis(
+    settings: Settings, table: JobRepository, store: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = settings.model_copy(update={"redis_url": f"unix://{settings.var}/nobody.sock"})
+    celery = build_celery(away)
+    table.add(make_job("a", status=Status.SUCCEEDED, expires_at=utc_now() - timedelta(1)))
+    with Redis.from_url(away.redis) as nobody:
+        Sweeper(away, table, store, nobody, celery).sweep()
+    assert stored(table).status == Status.EXPIRED
+    assert "send_canaries" in caplog.text
+    celery.close()
