@@ -31,11 +31,12 @@ def scale(count: int, *, start: float = 0.2, gap: float = 0.35, length: float = 
 
 
 def steady(pitch: int, seconds: float, *, lead: float) -> NDArray[np.float32]:
-    """A blown note: silence for `lead` seconds, a 5 ms attack, five even partials, and a 50 ms end."""
+    """A blown note: silence for `lead` seconds, a 5 ms attack, five even partials that lose 10 dB, and a 50 ms end."""
     time = np.arange(int(seconds * SR)) / SR
     tone = np.sum([np.sin(2 * np.pi * k * frequency_of(pitch) * time) / k for k in range(1, 6)], axis=0)
     envelope = np.clip(time / 0.005, 0, 1) * np.clip((seconds - time) / 0.05, 0, 1)
-    return np.concatenate([np.zeros(int(lead * SR)), 0.2 * tone * envelope]).astype(np.float32)
+    fading = 1 - 0.7 * time / seconds
+    return np.concatenate([np.zeros(int(lead * SR)), 0.2 * tone * fading * envelope]).astype(np.float32)
 
 
 def write_samples(root: Path, *, pitches: range = range(55, 80, 2)) -> None:
@@ -46,8 +47,7 @@ def write_samples(root: Path, *, pitches: range = range(55, 80, 2)) -> None:
         pieces: list[NDArray[np.float32]] = []
         position = 0.0
         for pitch in pitches:
-            for code, dynamic, seconds in (("05", "piano", 0.5), ("15", "forte", 1.5)):
-                lead = 0.05
+            for code, dynamic, seconds, lead in (("05", "piano", 0.5, 0.05), ("15", "forte", 1.5, 0.12)):
                 tail = plucked(pitch, seconds) if name == "guitar" else steady(pitch, seconds, lead=0)
                 note = np.concatenate([np.zeros(int(lead * SR), dtype=np.float32), tail])
                 rows.append((name, program, pitch, dynamic, code, position, len(note) / SR, lead))

@@ -85,7 +85,7 @@ def test_a_swell_is_smooth_and_bounded(seed: int, period: float) -> None:
 
 
 def test_voices_divide_a_part() -> None:
-    part = chords(5, 6)
+    part = chords(5, 5)
     low, high = split_voices(part)
     assert sorted([*low.notes, *high.notes]) == sorted(part.notes)
     assert max(note.pitch for note in low.notes) < min(note.pitch for note in high.notes)
