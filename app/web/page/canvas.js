@@ -38,9 +38,18 @@ export function readPalette() {
   };
 }
 
-/** @param {string[]} shades @param {number} velocity 1 to 127 */
-export function shadeOf(shades, velocity) {
-  return shades[Math.min(shades.length - 1, Math.floor((velocity / 128) * shades.length))];
+/**
+ * The shade of each velocity, spread over what the recording has: few are played from the softest to the loudest.
+ *
+ * @param {string[]} shades from quiet to loud
+ * @param {[number, number]} range of velocities
+ * @returns {string[]} by velocity
+ */
+export function shadesByVelocity(shades, [softest, loudest]) {
+  return Array.from({ length: 128 }, (_, velocity) => {
+    const share = (velocity - softest) / (loudest - softest);
+    return shades[Math.round(Math.min(1, Math.max(0, share)) * (shades.length - 1))];
+  });
 }
 
 function shadesBetween(quiet, loud) {

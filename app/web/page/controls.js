@@ -24,7 +24,7 @@ export function createControls() {
   const sliders = SLIDERS.map((spec) => createSlider(spec, changed));
   const tempo = createTempo(changed);
   const fields = [...sliders, tempo];
-  const failure = h("div");
+  const failure = h("div", { class: "message" });
   const busy = h("span", { class: "busy", hidden: true }, "Decoding…");
   const sender = createSender({ onBusy: (is) => { busy.hidden = !is; }, onDone: done, onFailed: failed });
   const reset = button("Reset to defaults", () => sender.send(jobId, {}), { id: "reset" });

@@ -15,7 +15,7 @@ const STAGES = { starting: "Starting", transcribing: "Transcribing", writing: "W
 /** @param {HTMLElement} place */
 export function showJobs(place) {
   const zip = button("All MIDI (zip)", () => downloadAllMidi(store.get().jobs, problem), { id: "zip", class: "quiet" });
-  const problem = h("div");
+  const problem = h("div", { class: "message" });
   const list = h("ul", { class: "job-list" });
   const more = button("Show older", readMore, { class: "wide" });
   place.append(h("div", { class: "row spread" }, h("h2", { id: "jobs-title" }, "Recordings"), zip), problem, list, more);
@@ -84,7 +84,7 @@ function uploadItem({ key, file }) {
   const state = h("span", { class: "job-state" });
   const bar = h("progress", { max: 100, "aria-label": `Upload of ${file.name}` });
   const cancel = button("Cancel", () => cancelUpload(key), { class: "small", "aria-label": `Cancel ${file.name}` });
-  const failure = h("div");
+  const failure = h("div", { class: "message" });
   const name = h("span", { class: "job-link" }, h("span", { class: "job-name" }, file.name), state);
   const element = h("li", { class: "job" }, h("div", { class: "row spread" }, name, cancel), bar, failure);
   let shown = null;

@@ -1,3 +1,5 @@
+const LEAST_VELOCITY_RANGE = 32;
+
 /**
  * Notes in flat arrays, sorted by onset: a recording of an hour has tens of thousands, and each frame looks at them.
  */
@@ -11,6 +13,8 @@ export class NoteList {
     this.pitch = Uint8Array.from(sorted, (note) => note.pitch);
     this.velocity = Uint8Array.from(sorted, (note) => note.velocity);
     this.confidence = Float32Array.from(sorted, (note) => note.confidence);
+    /** Softest and loudest velocity, but for the outermost. */
+    this.velocityRange = usualRange(this.velocity);
     this._latestOffset = runningMaximum(this.offset);
   }
 
@@ -49,6 +53,15 @@ function runningMaximum(values) {
   let most = -Infinity;
   for (let i = 0; i < values.length; i++) result[i] = most = Math.max(most, values[i]);
   return result;
+}
+
+/** From the fifth to the 95th percentile, and never less than a quarter of the scale. */
+function usualRange(velocities) {
+  const sorted = velocities.toSorted();
+  const at = (share) => sorted[Math.floor(share * (sorted.length - 1))] ?? 64;
+  const [soft, loud] = [at(0.05), at(0.95)];
+  const missing = Math.max(0, LEAST_VELOCITY_RANGE - (loud - soft)) / 2;
+  return [soft - missing, loud + missing];
 }
 
 /** First index whose value is at least `wanted`, in an ascending array. */

@@ -19,7 +19,7 @@ export function createResult() {
   const roll = createRoll(transport);
   const controls = createControls();
   const head = createHead();
-  const failure = h("div");
+  const failure = h("div", { class: "message" });
   const element = h("article", { class: "result" }, head.element, failure, roll.element,
     createTransportBar(transport, roll.showPosition), controls.element);
   let shown = { id: null, revision: null };

@@ -1,0 +1,119 @@
+"""Tuning, taking and removing results."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.service import finished, read, upload, wait_for
+from tests.web.steps import item, open_job, shown_notes
+
+
+@pytest.fixture
+def own_job(client: httpx.Client, recording: Path) -> Iterator[dict[str, Any]]:
+    """A job that the test may change."""
+    done = finished(client, upload(client, recording.read_bytes(), "Own etude.mp3"))
+    yield done
+    client.delete(done["links"]["self"])
+
+
+def test_a_slider_changes_the_notes_while_it_moves(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
+    open_job(page, own_job)
+    before = shown_notes(page)
+    assert before == own_job["result"]["n_notes"] > 10
+    counts = set()
+    slider = page.locator("#onset_threshold")
+    for value in (0.6, 0.75, 0.85, 0.95):
+        slider.fill(str(value))
+        wait_for(partial(decoded_with, page, client, own_job, value), what="the new notes")
+        counts.add(shown_notes(page))
+    wait_for(lambda: shown_notes(page) == read(client, own_job)["result"]["n_notes"], what="the newest notes")
+    assert len(counts) > 1
+    assert shown_notes(page) < before
+    expect(page.locator(".facts")).to_contain_text(f"{shown_notes(page)} note")
+    page.locator("#reset").click()
+    wait_for(lambda: shown_notes(page) == before, what="the notes of the defaults")
+    assert float(slider.input_value()) == own_job["options"]["onset_threshold"]
+
+
+def test_pitch_limits_push_each_other(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
+    open_job(page, own_job)
+    page.locator("#highest_pitch").fill("60")
+    page.locator("#lowest_pitch").fill("65")
+    assert page.locator("#highest_pitch").input_value() == "65"
+    wait_for(lambda: read(client, own_job)["options"]["lowest_pitch"] == 65)
+    wait_for(lambda: shown_notes(page) == read(client, own_job)["result"]["n_notes"])
+    notes = client.get(own_job["links"]["piano_roll"]).json()["notes"]
+    assert {note["pitch"] for note in notes} <= {65}
+
+
+@pytest.mark.parametrize(
+    ("kind", "link", "ending"), [("midi", "midi", "mid"), ("json", "piano_roll", "json"), ("csv", "notes_csv", "csv")]
+)
+def test_what_is_downloaded_is_what_the_api_gives(
+    page: Page, client: httpx.Client, job: dict[str, Any], kind: str, link: str, ending: str
+) -> None:
+    open_job(page, job)
+    with page.expect_download() as download:
+        page.locator(f"#take-{kind}").click()
+    assert download.value.suggested_filename == f"Etude in C.{ending}"
+    assert download.value.path().read_bytes() == client.get(job["links"][link]).content
+
+
+def test_one_archive_holds_the_midi_of_several(
+    page: Page, client: httpx.Client, job: dict[str, Any], own_job: dict[str, Any]
+) -> None:
+    page.goto("/")
+    expect(item(page, "Own etude")).to_be_visible()
+    with page.expect_download() as download:
+        page.locator("#zip").click()
+    with zipfile.ZipFile(io.BytesIO(download.value.path().read_bytes())) as archive:
+        assert archive.testzip() is None
+        assert archive.read("Own etude.mid") == client.get(own_job["links"]["midi"]).content
+        assert client.get(job["links"]["midi"]).content in [archive.read(name) for name in archive.namelist()]
+
+
+def test_the_list_survives_a_reload(page: Page, job: dict[str, Any]) -> None:
+    page.goto("/")
+    expect(page.locator(f'a[href="#/jobs/{job["id"]}"]')).to_be_visible()
+    page.reload()
+    expect(page.locator(f'a[href="#/jobs/{job["id"]}"]')).to_be_visible()
+
+
+def test_a_link_opens_the_result(page: Page, job: dict[str, Any]) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_job(page, job)
+    page.locator("#copy-link").click()
+    expect(page.locator("#copy-link")).to_have_text("Copied")
+    link = page.evaluate("() => navigator.clipboard.readText()")
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator("main h1")).to_have_text("Etude in C")
+    assert link.endswith(job["id"])
+
+
+def test_a_link_to_nothing_says_so(page: Page) -> None:
+    page.goto("/#/jobs/" + "x" * 22)
+    expect(page.locator("main [role=alert]")).to_contain_text("There is no such recording.")
+
+
+def test_deleting_asks_first(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
+    open_job(page, own_job)
+    page.locator("#delete").click()
+    page.get_by_role("button", name="Keep it").click()
+    assert client.get(own_job["links"]["self"]).status_code == 200
+    page.locator("#delete").click()
+    page.locator("#confirm").get_by_role("button", name="Delete").click()
+    expect(item(page, "Own etude")).to_have_count(0)
+    assert client.get(own_job["links"]["self"]).status_code == 404
+
+
+def decoded_with(page: Page, client: httpx.Client, job: dict[str, Any], threshold: float) -> bool:
+    """Whether the page has come to rest with this onset threshold."""
+    return page.locator(".busy").is_hidden() and bool(read(client, job)["options"]["onset_threshold"] == threshold)
