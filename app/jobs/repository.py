@@ -64,7 +64,7 @@ class JobRepository:
         before = or_(Job.queued_at < job.queued_at, and_(Job.queued_at == job.queued_at, Job.id <= job.id))
         query = select(func.count()).where(Job.status == Status.QUEUED, before)
         with self._sessions() as session:
-            return session.scalar(query) or 0
+            return max(1, session.scalar(query) or 0)  # it may have been started in between
 
     # The caller's changes ----------------------------------------------------------------------------------------
 
