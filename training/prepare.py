@@ -14,6 +14,7 @@ from training.maps import maps_jobs
 from training.musicnet import midi_ids
 from training.plan import SynthConfig
 from training.prepared import Split, read_manifest
+from training.published import published_jobs
 from training.recorded import RecordedConfig, recorded_jobs
 from training.samples import instrument_names
 from training.synth import synth_jobs
@@ -38,6 +39,21 @@ def maps(
     splits: tuple[Split, Split] = ("train", "validation")
     for split in splits:
         make_set(out / f"maps_{split}", maps_jobs(root / split, split), workers)
+
+
+@app.command()
+def musicnet(
+    root: Annotated[Path, typer.Option(help="Folder with train_data, train_labels, test_data and test_labels.")],
+    out: Out,
+    workers: Workers = 0,
+) -> None:
+    """MusicNet as it is published: sets musicnet_train, musicnet_validation and musicnet_test.
+
+    Example: python -m training prepare musicnet --root MUSICNET --out data
+    """
+    splits: tuple[Split, ...] = get_args(Split)
+    for split in splits:
+        make_set(out / f"musicnet_{split}", published_jobs(root, split), workers)
 
 
 @app.command()
