@@ -27,7 +27,7 @@ from app.jobs.table import Job
 from app.queue import QUEUES, announced_jobs, build_celery, send_canary, send_transcription
 from app.settings import Settings
 from app.storage import open_storage
-from app.storage.interface import Storage, job_prefix
+from app.storage.interface import JOBS, Storage, job_prefix
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Sweeper:
         steps: list[Callable[[], None]] = [self.recover_lost_jobs, self.announce_waiting_jobs, self.send_canaries]
         if time.monotonic() - self._kept_house >= HOUSEKEEPING_SECONDS:
             self._kept_house = time.monotonic()
-            steps += [self.expire_jobs, self.remove_files, self.remove_abandoned_files]
+            steps += [self.expire_jobs, self.remove_files, self.remove_abandoned_files, self.remove_files_without_job]
         for step in steps:
             try:
                 step()
@@ -115,6 +115,14 @@ class Sweeper:
         for path in self._settings.temporary.glob("*"):
             if path.stat().st_mtime < before:
                 _remove(path)
+
+    def remove_files_without_job(self) -> None:
+        """Remove what was uploaded by a request that was cut off between storing the file and noting the job."""
+        self._storage.remove_unfinished(untouched_seconds=ABANDONED_SECONDS)
+        for job_id in self._storage.folders(JOBS, untouched_seconds=ABANDONED_SECONDS):
+            if self._jobs.get(job_id) is None:
+                log.info("files of an unknown job %s removed", job_id)
+                self._storage.delete(job_prefix(job_id))
 
     def _say_recovered(self, job_id: str) -> None:
         job = self._jobs.get(job_id)

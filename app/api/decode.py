@@ -39,9 +39,10 @@ async def decode(
     defaults = model.decoding if model else Decoding.model_validate(job.options)
     options = (wanted or OptionsRequest()).resolve(defaults)
     outcome = await _decoded(context, job.id, options)
-    if outcome == "done":
-        return job_body(find_result(await run_in_threadpool(find_job, job.id, context)))
-    raise InternalProblem("The notes could not be decoded again.")
+    fresh = find_result(await run_in_threadpool(find_job, job.id, context))  # it may be deleted by now
+    if outcome != "done":
+        raise InternalProblem("The notes could not be decoded again.")
+    return job_body(fresh)
 
 
 async def _decoded(context: Context, job_id: str, options: Options) -> str:

@@ -42,6 +42,14 @@ class Storage(Protocol):
         """Remove `prefix` and all that lies below it; nothing happens where nothing is."""
         ...
 
+    def folders(self, prefix: str, *, untouched_seconds: float) -> Iterator[str]:
+        """Names of the folders directly below `prefix` in which nothing has changed for so long."""
+        ...
+
+    def remove_unfinished(self, *, untouched_seconds: float) -> None:
+        """Remove what interrupted calls of `put` have left behind."""
+        ...
+
     def local_copy(self, key: str) -> AbstractContextManager[Path]:
         """A file of this machine with the content of `key`, to be read within the context. Never written to."""
         ...
@@ -51,9 +59,12 @@ class Storage(Protocol):
         ...
 
 
+JOBS = "jobs"
+
+
 def job_prefix(job_id: str) -> str:
     """All files of a job."""
-    return f"jobs/{job_id}"
+    return f"{JOBS}/{job_id}"
 
 
 def audio_key(job_id: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,19 @@ class LocalStorage:
         else:
             path.unlink(missing_ok=True)
 
+    def folders(self, prefix: str, *, untouched_seconds: float) -> Iterator[str]:
+        """See `Storage.folders`."""
+        parent = self._path(prefix)
+        for child in parent.iterdir() if parent.is_dir() else ():
+            if child.is_dir() and _is_old(child, untouched_seconds):
+                yield child.name
+
+    def remove_unfinished(self, *, untouched_seconds: float) -> None:
+        """See `Storage.remove_unfinished`."""
+        for path in self._unfinished.glob("*"):
+            if _is_old(path, untouched_seconds):
+                path.unlink(missing_ok=True)
+
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
         """See `Storage.local_copy`. The file itself: it is local already."""
@@ -97,6 +111,10 @@ def _pieces(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
         while length > 0 and (piece := file.read(min(PIECE, length))):
             length -= len(piece)
             yield piece
+
+
+def _is_old(path: Path, seconds: float) -> bool:
+    return time.time() - path.stat().st_mtime > seconds
 
 
 def _make_folders(folder: Path) -> list[Path]:

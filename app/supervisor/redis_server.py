@@ -68,6 +68,7 @@ def _keep(data: Path) -> list[str]:
         "appendfsync everysec",
         'save ""',
         "maxmemory-policy noeviction",
+        "loglevel warning",
         "daemonize no",
     ]
 

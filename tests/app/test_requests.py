@@ -1,13 +1,18 @@
 """Every refusal of the API is a problem document that says what was wrong."""
 
+import secrets
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from app.api.problems import EXAMPLES
+from app.clock import utc_now
 from app.errors import ALL_PROBLEMS
-from tests.app.service import Service, read, upload
+from app.jobs.states import Status
+from tests.app.service import Service, read, repository, running, short_folder, upload
+from tests.app.test_jobs import make_job
 
 UNKNOWN = "AAAAAAAAAAAAAAAAAAAAAA"
 
@@ -104,6 +109,30 @@ def test_a_queued_job_can_be_cancelled_and_then_deleted(idle: httpx.Client, idle
     problem(idle.get(job["links"]["audio"]), 409, "not-ready")
     assert idle.delete(job["links"]["self"]).status_code == 204
     problem(idle.get(job["links"]["self"]), 404, "not-found")
+
+
+def test_an_expired_job_is_gone(idle: httpx.Client, idle_service: Service) -> None:
+    job = make_job(secrets.token_urlsafe(16), status=Status.SUCCEEDED, expires_at=utc_now() - timedelta(days=1))
+    with repository(idle_service.configuration().database) as jobs:
+        jobs.add(job)
+        jobs.expire(utc_now())
+    for path in ("", "/events", "/midi", "/audio"):
+        problem(idle.get(f"/v1/transcriptions/{job.id}{path}"), 410, "expired")
+    problem(idle.delete(f"/v1/transcriptions/{job.id}"), 410, "expired")
+
+
+def test_without_a_database_nothing_is_stored(redis_url: str) -> None:
+    settings = {"redis_url": redis_url, "database_url": "postgresql://nobody@127.0.0.1:1/nothing"}
+    with running(Service(short_folder() / "var", words=("api",), settings=settings)) as api, api.client() as client:
+        for answer in (
+            client.get("/v1/transcriptions"),
+            client.get(f"/v1/transcriptions/{UNKNOWN}"),
+            client.post("/v1/transcriptions", files={"file": ("a.wav", b"x")}),
+        ):
+            problem(answer, 503, "unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+        assert "database" in client.get("/readyz").json()["detail"]
+        assert [path for path in (api.var / "storage").rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/v1", "/v1/", "/v1/transcriptions/", "/docs/nowhere", "/favicon.ico"])

@@ -157,6 +157,20 @@ def test_abandoned_files_go(sweeper: Sweeper, settings: Settings) -> None:
     assert [path.name for path in settings.temporary.iterdir()] == ["fresh"]
 
 
+def test_files_that_no_job_knows_go(sweeper: Sweeper, settings: Settings, table: JobRepository, store: Storage) -> None:
+    table.add(make_job("known"))
+    for name in ("known", "unknown", "fresh"):
+        store.put(audio_key(name), io.BytesIO(b"x"))
+    unfinished = settings.var / "storage" / ".unfinished" / "x"
+    unfinished.write_bytes(b"half")
+    long_ago = time.time() - 200_000
+    for path in (unfinished, *(settings.var / "storage" / "jobs" / name for name in ("known", "unknown"))):
+        os.utime(path, (long_ago, long_ago))
+    sweeper.remove_files_without_job()
+    assert not unfinished.exists()
+    assert [store.exists(audio_key(name)) for name in ("known", "unknown", "fresh")] == [True, False, True]
+
+
 def test_a_round_survives_the_absence_of_redis(
     settings: Settings, table: JobRepository, store: Storage, caplog: pytest.LogCaptureFixture
 ) -> None:
