@@ -133,26 +133,36 @@ def make(
 ) -> Recording:
     """Give parts to players, mix what they play, and write it."""
     seconds = max(note.offset for part in parts for note in part.notes) + TAIL_SECONDS
-    sampled, accompaniment = divide(parts, config, rng)
-    voices = load_voices(Path(config.samples), config.instruments, config.takes)
-    tuning = float(rng.uniform(-25, 25))
-    layers: list[Played] = []
-    cast: list[Json] = []
-    for part in sampled:
-        voice = draw_voice(part, voices, config, rng)
-        prepared = prepare_part(part, voice, rng)
-        sampler = SamplerConfig(most_semitones=config.most_semitones)
-        layers.append(play(prepared, voice, seconds=seconds, rng=rng, config=sampler, cents=tuning + rng.normal(0, 4)))
-        cast.append({"instrument": voice.name, "unplayable": layers[-1].unplayable})
-    if accompaniment and config.synth:
-        layers.append(accompany(accompaniment, config.synth, seconds, rng))
-        cast.append({"instrument": "soundfont", "parts": len(accompaniment)})
+    sampled, left = divide(parts, config, rng)
+    layers, cast = play_all(sampled, seconds, config, rng)
+    if left and config.synth:
+        layers.append(accompany(left, config.synth, seconds, rng))
+        cast.append({"instrument": "soundfont", "parts": len(left)})
     waveform = mix([layer.audio for layer in layers], config, rng)
     notes = [note for layer in layers for note in layer.notes]
     source = "MusicNetEM and textures played with recorded single notes"
     return write_recording(
         folder, name, waveform, notes, source=source, split=split, made={"settings": settings, "cast": cast}
     )
+
+
+def play_all(
+    parts: Sequence[Part], seconds: float, config: RecordedConfig, rng: Rng
+) -> tuple[list[Played], list[Json]]:
+    """Give each part to a recorded instrument; returns what was played, and by whom."""
+    voices = load_voices(Path(config.samples), config.instruments, config.takes)
+    sampler = SamplerConfig(most_semitones=config.most_semitones)
+    tuning = float(rng.uniform(-25, 25))
+    layers: list[Played] = []
+    cast: list[Json] = []
+    for part in parts:
+        voice = draw_voice(part, voices, config, rng)
+        prepared = prepare_part(part, voice, rng)
+        layers.append(
+            play(prepared, voice, seconds=seconds, rng=rng, config=sampler, cents=tuning + float(rng.normal(0, 4)))
+        )
+        cast.append({"instrument": voice.name, "unplayable": layers[-1].unplayable})
+    return layers, cast
 
 
 def excerpt(parts: Sequence[Part], seconds: float, rng: Rng) -> list[Part]:
