@@ -133,8 +133,8 @@ def test_a_click_on_the_roll_goes_there(page: Page, job: dict[str, Any]) -> None
 def test_original_and_notes_sound_together(page: Page, rate: float, worst_ms: float) -> None:
     page.goto("/")
     page.locator("body").click()  # sound needs a gesture
-    late = page.evaluate(TOGETHER, [rate, 4.0])
-    assert len(late) >= 4, late
+    late = page.evaluate(TOGETHER, [rate, 3.5])
+    assert len(late) >= 3, late
     assert median(late) < worst_ms / 2 + 2, late
     assert max(late) < worst_ms, late
 
@@ -143,6 +143,7 @@ def test_what_the_browser_cannot_play_still_sounds_as_notes(page: Page, job: dic
     page.route("**/audio", lambda route: route.fulfill(status=200, body=b"no audio", content_type="audio/mpeg"))
     open_job(page, job)
     page.locator("#play").click()
+    expect(page.locator(".transport .note")).to_be_visible()
     expect(page.locator(".transport .note")).to_contain_text("The notes play without it.")
     wait_for(lambda: position(page) > 1.0, what="the playhead past one second")
     assert level(page, "notes") > 0.2

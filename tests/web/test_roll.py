@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.model.signals import TUNE
@@ -45,14 +46,16 @@ def test_the_played_notes_are_drawn_where_they_sound(page: Page, client: httpx.C
     assert all(darkness(colour) < 60 for colour in page.evaluate(COLOURS, free))
 
 
-def test_a_surer_note_is_thicker_and_a_louder_one_darker(page: Page) -> None:
+@pytest.mark.parametrize("others", [0, 5000], ids=["few", "thousands"])
+def test_a_surer_note_is_thicker_and_a_louder_one_darker(page: Page, others: int) -> None:
     page.goto("/")
     heights, darks = page.evaluate(
-        """async () => {
+        """async (others) => {
           const [{ drawRoll }, { NoteList }, { readPalette }, { pitchAxis, timeAxis }] = await Promise.all(
             ["draw-roll", "notes", "canvas", "axis"].map((name) => import(`/page/${name}.js`)));
           const make = (pitch, velocity, confidence) => ({ onset: 1, offset: 9, pitch, velocity, confidence });
-          const notes = new NoteList([make(60, 30, 1), make(64, 110, 1), make(67, 110, 0.2)]);
+          const crowd = Array.from({ length: others }, (_, i) => ({ ...make(62, 30 + (i % 81), 1), offset: 1.01 }));
+          const notes = new NoteList([make(60, 30, 1), make(64, 110, 1), make(67, 110, 0.2), ...crowd]);
           const canvas = new OffscreenCanvas(500, 400);
           const ctx = canvas.getContext("2d");
           const view = { start: 0, end: 10, low: 58, high: 69, duration: 10 };
@@ -67,7 +70,8 @@ def test_a_surer_note_is_thicker_and_a_louder_one_darker(page: Page) -> None:
           };
           const thickness = [64, 67].map((pitch) => sums(pitch).filter((dark) => dark > 150).length);
           return [thickness, [60, 64].map((pitch) => Math.max(...sums(pitch)))];
-        }"""
+        }""",
+        others,
     )
     assert heights[0] > 1.6 * heights[1] > 0
     assert darks[1] > darks[0] + 100
@@ -161,4 +165,5 @@ def test_a_note_tells_its_facts_under_the_pointer(page: Page, client: httpx.Clie
         [(note["onset"] + note["offset"]) / 2, note["pitch"]],
     )
     page.locator("canvas.roll").hover(position={"x": x, "y": y})
+    expect(page.locator(".tip")).to_be_visible()
     expect(page.locator(".tip")).to_contain_text(f"velocity {note['velocity']}")

@@ -97,8 +97,9 @@ def test_cancelling_an_upload_sends_no_job(page: Page, client: httpx.Client, lon
     slow_uploads(page, 500_000)
     choose(page, long_recording)
     expect(item(page, "Long evening")).to_contain_text("Sending")
-    item(page, "Long evening").get_by_role("button", name="Cancel").click()
-    page.wait_for_function("async () => !(await import('/page/store.js')).store.get().uploads.length")
+    with page.expect_event("requestfailed", lambda request: request.method == "POST"):
+        item(page, "Long evening").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".job", has_text="Sending")).to_have_count(0)
     assert client.get("/v1/transcriptions").json()["transcriptions"][:1] == before
 
 

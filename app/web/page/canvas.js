@@ -30,20 +30,23 @@ export function sharpCanvas(canvas, resized) {
 export function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  const shades = shadesBetween(colour("note-quiet"), colour("note-loud"));
   return {
     paper: colour("roll-paper"), blackRow: colour("roll-black-row"), grid: colour("roll-grid"), gridStrong: colour("roll-grid-strong"),
     ink: colour("ink-soft"), playhead: colour("playhead"), wave: colour("wave"), loop: colour("loop"), frame: colour("accent"),
     whiteKey: colour("key-white"), blackKey: colour("key-black"), keyInk: colour("key-ink"),
-    shades: shadesBetween(colour("note-quiet"), colour("note-loud")),
+    shades: shades.map((rgb) => `rgb(${rgb.join(" ")})`),
+    packedShades: shades.map(packed),
   };
 }
 
 /**
  * The shade of each velocity, spread over what the recording has: few are played from the softest to the loudest.
  *
- * @param {string[]} shades from quiet to loud
+ * @template T
+ * @param {T[]} shades from quiet to loud
  * @param {[number, number]} range of velocities
- * @returns {string[]} by velocity
+ * @returns {T[]} by velocity
  */
 export function shadesByVelocity(shades, [softest, loudest]) {
   return Array.from({ length: 128 }, (_, velocity) => {
@@ -55,9 +58,13 @@ export function shadesByVelocity(shades, [softest, loudest]) {
 function shadesBetween(quiet, loud) {
   const [from, to] = [channels(quiet), channels(loud)];
   return Array.from({ length: SHADES }, (_, i) => {
-    const mixed = from.map((value, k) => Math.round(value + ((to[k] - value) * i) / (SHADES - 1)));
-    return `rgb(${mixed.join(" ")})`;
+    return from.map((value, k) => Math.round(value + ((to[k] - value) * i) / (SHADES - 1)));
   });
+}
+
+/** A colour as one number, as image data holds it on every machine that has browsers (little-endian). */
+function packed([red, green, blue]) {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 /** @param {string} hex such as #0d6570 */

@@ -2,10 +2,13 @@
 
 import { gridLines, pitchAxis, timeAxis } from "./axis.js";
 import { shadesByVelocity } from "./canvas.js";
+import { drawDenseNotes } from "./draw-dense.js";
 import { isBlackKey, pitchName } from "./format.js";
 
 /** Rounded corners are for the eye; with more notes than this nobody sees them. */
 const MOST_ROUNDED = 700;
+/** With more than this they are written as pixels. */
+const MOST_DRAWN = 1500;
 const LEAST_NOTE_PX = 1.5;
 /** A doubtful note is thin, a sure one fills its row. */
 const THINNEST = 0.3;
@@ -48,18 +51,21 @@ function drawNotes(ctx, width, height, { view, notes, palette }) {
   const { left, x } = timeAxis(view, width);
   const { row, y } = pitchAxis(view, height);
   const [from, to] = notes.between(view.start, view.end);
+  const share = (i) => THINNEST + (1 - THINNEST) * notes.confidence[i];
+  if (to - from > MOST_DRAWN) {
+    const colours = Uint32Array.from(shadesByVelocity(palette.packedShades, notes.velocityRange));
+    drawDenseNotes(ctx, width, height, { view, notes, colours, thickness: share });
+    return;
+  }
   const rounded = to - from < MOST_ROUNDED && row > 3.5;
   const shades = shadesByVelocity(palette.shades, notes.velocityRange);
   const gap = row > 7 ? 1 : 0;
-  // Where a row is painted up to: of many notes on one pixel only the first is drawn.
-  const painted = new Float64Array(128).fill(-Infinity);
   for (let i = from; i < to; i++) {
     const pitch = notes.pitch[i];
     const begin = Math.max(left, x(notes.onset[i]));
     const end = Math.max(begin + LEAST_NOTE_PX, Math.min(width, x(notes.offset[i])) - (rounded ? 1 : 0));
-    if (pitch < view.low || pitch > view.high || end <= left + LEAST_NOTE_PX || end - painted[pitch] < 0.75) continue;
-    painted[pitch] = end;
-    const thickness = Math.max(1.5, (row - gap) * (THINNEST + (1 - THINNEST) * notes.confidence[i]));
+    if (pitch < view.low || pitch > view.high || end <= left + LEAST_NOTE_PX) continue;
+    const thickness = Math.max(1.5, (row - gap) * share(i));
     const top = y(pitch) + (row - thickness) / 2;
     ctx.fillStyle = shades[notes.velocity[i]];
     if (rounded) fillRounded(ctx, begin, top, end - begin, thickness);

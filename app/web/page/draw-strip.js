@@ -35,12 +35,18 @@ function drawPeaks(ctx, width, height, { view, peaks, palette }) {
   const { left, time } = timeAxis(view, width);
   const middle = RULER + (height - RULER) / 2;
   const half = (height - RULER) / 2 - 3;
-  ctx.fillStyle = palette.wave;
+  const extents = [];
   for (let column = left; column < width; column++) {
-    const loudest = peaks.loudest(time(column), time(column + 1));
-    const extent = Math.max(0.5, loudest * half);
-    ctx.fillRect(column, middle - extent, 1, 2 * extent);
+    extents.push(Math.max(0.5, half * peaks.loudest(time(column), time(column + 1))));
   }
+  // One shape: far cheaper than a rectangle for each column.
+  ctx.beginPath();
+  ctx.moveTo(left, middle);
+  extents.forEach((extent, i) => ctx.lineTo(left + i + 0.5, middle - extent));
+  ctx.lineTo(width, middle);
+  extents.reverse().forEach((extent, i) => ctx.lineTo(left + extents.length - i - 0.5, middle + extent));
+  ctx.fillStyle = palette.wave;
+  ctx.fill();
 }
 
 function drawLoop(ctx, width, height, { view, loop, looping, palette }) {

@@ -103,7 +103,7 @@ function toolbar(stage, transport) {
   stage.watch(["follow"], (state) => follow.setAttribute("aria-pressed", String(state.follow)));
   stage.watch(["view"], ({ view }) => setText(range, `${clock(view.start)} – ${clock(view.end)}`));
   return h("div", { class: "row spread toolbar" },
-    h("p", { class: "legend" }, h("span", { class: "legend-loud" }), "darker is louder ", h("span", { class: "legend-sure" }), "thicker is surer"),
+    h("p", { class: "legend" }, h("span", { class: "legend-loud" }), "shade: loudness", h("span", { class: "legend-sure" }), "thickness: certainty"),
     h("div", { class: "row tight" }, range,
       button("−", zoom(1.6), { id: "zoom-out", "aria-label": "Zoom out" }), button("+", zoom(1 / 1.6), { id: "zoom-in", "aria-label": "Zoom in" }),
       button("Fit", fit, { id: "fit" }), follow));
