@@ -102,7 +102,7 @@ def sweeper() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the job table up to date."""
-    from app.database import migrate
+    from app.schema import migrate
 
     migrate(_settings().database)
 

@@ -8,6 +8,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.jobs.states import Status
 
+# The newest of app/migrations; a test compares the two.
+SCHEMA_REVISION = "0001"
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment. SQLite forgets time zones, so all are stored as UTC and come back as such."""

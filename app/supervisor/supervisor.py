@@ -10,12 +10,13 @@ import time
 import urllib.request
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 
 from redis import Redis, RedisError
 
 from app.connections import open_redis
-from app.database import migrate
+from app.database import is_current, open_database
 from app.heartbeats import forget_consumption
 from app.queue import QUEUES
 from app.settings import Settings, child_environment
@@ -65,7 +66,7 @@ class Supervisor:
             command, url = prepare_redis(self._settings)
             self._redis = Part("redis", command, child_environment(), grace=10)
             self._redis.start()
-        migrate(self._settings.database)
+        _bring_up_to_date(self._settings.database)
         redis = open_redis(self._settings.model_copy(update={"redis_url": url}))
         self._wait_for_redis(redis)
         environment = child_environment(
@@ -155,6 +156,19 @@ def serve(settings: Settings) -> int:
     except StartError as error:
         print(f"amt serve: {error}", file=sys.stderr)
         return 1
+
+
+def _bring_up_to_date(url: str) -> None:
+    """Migrate where there is something to migrate; mostly there is not, and Alembic need not be loaded."""
+    if not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists():
+        engine = open_database(url)
+        current = is_current(engine)
+        engine.dispose()
+        if current:
+            return
+    from app.schema import migrate
+
+    migrate(url)
 
 
 def _part(name: str, words: list[str], environment: dict[str, str], grace: float) -> Part:

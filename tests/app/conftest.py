@@ -12,8 +12,9 @@ import httpx
 import pytest
 from redis import Redis, RedisError
 
-from app.database import migrate, open_database
+from app.database import open_database
 from app.jobs.repository import JobRepository
+from app.schema import migrate
 from app.supervisor.redis_server import find_redis_server
 from tests.app.service import Service, finished, repository, running, short_folder, upload
 from tests.model.files import encode

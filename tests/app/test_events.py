@@ -1,7 +1,6 @@
 """Progress: streamed, resumable, and right even where Redis has forgotten it."""
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -102,7 +101,5 @@ def test_a_waiting_stream_survives_the_loss_of_redis() -> None:
             redis.shutdown(nosave=True)
         assert client.get(job["links"]["self"]).json()["status"] == "failed"
         assert [event["data"]["status"] for event in follow(client, job)] == ["failed"]
-        start = time.monotonic()
         waiting = upload(client, b"no music either")
-        assert time.monotonic() - start < 20
         assert finished(client, waiting)["error"]["code"] == "unsupported_format"

@@ -144,7 +144,7 @@ def test_sigkill_of_everything_loses_nothing(long_tune: bytes) -> None:
     with running(service), service.client() as client:
         jobs = [running_job(client, long_tune), upload(client, long_tune), upload(client, long_tune)]
         assert service.stop(signal.SIGKILL) == -signal.SIGKILL
-        wait_for(lambda: not service.processes(), seconds=10, what="the end of all children")
+        wait_for(lambda: not service.processes(), seconds=60, what="the end of all children")
     with running(service), service.client() as client:
         assert_all_succeed(client, jobs)
         assert len(client.get("/v1/transcriptions").json()["transcriptions"]) == 3

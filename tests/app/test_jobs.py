@@ -8,12 +8,14 @@ from typing import Any
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from app.clock import utc_now
-from app.database import is_current, migrate, migration_config, open_database
+from app.database import is_current, open_database
 from app.jobs.repository import JobRepository, Lease, ResultFiles
 from app.jobs.states import ErrorCode, Status
-from app.jobs.table import Base, Job
+from app.jobs.table import SCHEMA_REVISION, Base, Job
+from app.schema import migrate, migration_config
 
 AUDIO = {"duration": 3.0, "sr": 16000, "channels": 1, "codec": "flac", "container": "flac"}
 
@@ -62,6 +64,10 @@ def test_migrations_make_the_tables_that_the_code_declares(database_url: str) ->
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     engine.dispose()
+
+
+def test_the_code_knows_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(migration_config()).get_current_head() == SCHEMA_REVISION
 
 
 def test_migrations_go_back(database_url: str) -> None:

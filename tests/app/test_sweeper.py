@@ -11,11 +11,11 @@ import pytest
 from redis import Redis
 
 from app.clock import utc_now
-from app.database import migrate
 from app.heartbeats import end_canary, note_consumption, silence
 from app.jobs.repository import JobRepository
 from app.jobs.states import ErrorCode, Status
 from app.queue import DECODE, QUEUES, TRANSCRIBE, announced_jobs, build_celery, send_transcription
+from app.schema import migrate
 from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage, audio_key
