@@ -46,6 +46,13 @@ def test_the_content_policy_is_strict(client: httpx.Client) -> None:
     assert re.search(r"<script(?![^>]*src=)|\sstyle=|\son\w+=|https?://", answer.text) is None
 
 
+@pytest.mark.parametrize("path", ["/", "/page/main.js", "/styles/base.css"])
+def test_an_upgrade_shows_at_once(client: httpx.Client, path: str) -> None:
+    first = client.get(path)
+    assert first.headers["cache-control"] == "no-cache"
+    assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+
+
 def test_the_page_is_light(page: Page, client: httpx.Client) -> None:
     sizes: dict[str, int] = {}
     page.on(

@@ -25,6 +25,8 @@ export async function cancelOrDelete(id) {
     if (!(await attempt(() => removeJob(id)))) return;
     dropJob(id);
     if (store.get().openId === id) goHome();
+    // What had the focus is gone.
+    byId("main").focus({ preventScroll: true });
   }
 }
 
