@@ -34,7 +34,7 @@ PAN = """async (frames) => {
   }
   return gaps;
 }"""
-LOADED = "async (count) => (await import('/page/store.js')).store.get().roll?.notes.length === count"
+NOTES = "async () => (await import('/page/store.js')).store.get().roll?.notes.length"
 
 
 def main() -> None:
@@ -56,7 +56,8 @@ def main() -> None:
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.route("**/piano-roll", answer)
         page.goto(f"{url}/#/jobs/{job['id']}")
-        page.wait_for_function(LOADED, arg=COUNT)
+        while page.evaluate(NOTES) != COUNT:
+            page.wait_for_timeout(100)
         page.wait_for_timeout(1000)
         measure(page)
 

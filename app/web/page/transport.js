@@ -13,8 +13,8 @@ import { Sound } from "./sound.js";
 import { createStore } from "./store.js";
 
 const TICK_MS = 25;
-/** Notes are handed over this long ahead; far more in a hidden tab, whose timers run once a second. */
-const AHEAD = 0.2;
+/** Notes are handed over this long ahead: as long as the page may be busy. More in a hidden tab, with its slow timers. */
+const AHEAD = 0.4;
 const AHEAD_HIDDEN = 1.6;
 /** A player's word further off than this is a jump, not jitter. */
 const JUMP = 0.12;
