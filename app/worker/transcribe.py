@@ -13,6 +13,7 @@ from typing import Any
 
 from kombu.exceptions import KombuError
 from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.events import Event, error_document, make_event, publish
 from app.heartbeats import note_consumption
@@ -64,6 +65,9 @@ def transcribe(runtime: Runtime, job_id: str) -> None:
     except MemoryError:
         # Celery would raise this one again in the parent, and take the whole worker down before the acknowledgement.
         _fail(runtime, lease, ErrorCode.INTERNAL, "The service ran out of memory over this recording.")
+    except SQLAlchemyError as error:
+        # Nothing can be noted now. The lease runs out, and the job is run again once the table is back.
+        log.error("job %s: the job table does not answer: %s", job_id, error)
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
     except Exception:

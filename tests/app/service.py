@@ -1,7 +1,9 @@
 """Starting the service's real parts for tests."""
 
+import atexit
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -153,7 +155,9 @@ def repository(url: str) -> Iterator[JobRepository]:
 
 def short_folder() -> Path:
     """A folder whose path is short enough for a socket in it."""
-    return Path(tempfile.mkdtemp(prefix="amt-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="amt-", dir="/tmp"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def upload(client: httpx.Client, data: bytes, name: str = "tune.wav", **options: Any) -> dict[str, Any]:

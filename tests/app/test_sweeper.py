@@ -103,6 +103,7 @@ def test_a_silent_queue_gets_one_canary(sweeper: Sweeper, redis: Redis) -> None:
     for _ in range(3):
         sweeper.send_canaries()
     assert [redis.llen(queue) for queue in QUEUES] == [1, 1]
+    assert announced_jobs(redis) == set()
     note_consumption(redis, DECODE)
     end_canary(redis, DECODE)
     end_canary(redis, TRANSCRIBE)

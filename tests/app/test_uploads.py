@@ -60,6 +60,18 @@ def test_a_declared_length_is_refused_before_one_byte_is_sent(idle_service: Serv
         assert connection.recv(4096).startswith(b"HTTP/1.1 413")
 
 
+def test_an_endless_upload_is_refused_while_it_is_sent(idle_service: Service) -> None:
+    body, _ = form(2 * LIMIT)
+    with socket.create_connection(("127.0.0.1", idle_service.port), timeout=60) as connection:
+        connection.sendall(
+            b"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+            b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
+        )
+        for piece in in_pieces(body):  # and no last, empty piece
+            connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+        assert connection.recv(4096).startswith(b"HTTP/1.1 413")
+
+
 def test_other_bodies_are_small(idle: httpx.Client) -> None:
     answer = idle.post("/v1/transcriptions/AAAAAAAAAAAAAAAAAAAAAA/decode", content=bytes(100_000))
     assert answer.status_code == 413
