@@ -109,9 +109,15 @@ def test_deleting_asks_first(page: Page, client: httpx.Client, own_job: dict[str
     page.get_by_role("button", name="Keep it").click()
     assert client.get(own_job["links"]["self"]).status_code == 200
     page.locator("#delete").click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
     page.locator("#confirm").get_by_role("button", name="Delete").click()
     expect(item(page, "Own etude")).to_have_count(0)
+    expect(page.locator("main h1")).to_have_text("Drop a recording, see its notes")
     assert client.get(own_job["links"]["self"]).status_code == 404
+    assert [line for line in asked if line.startswith("GET") and own_job["id"] in line] == [], (
+        "what is gone is not read"
+    )
 
 
 def decoded_with(page: Page, client: httpx.Client, job: dict[str, Any], threshold: float) -> bool:

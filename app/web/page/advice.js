@@ -25,12 +25,13 @@ const OF_REQUESTS = {
   expired: ["This recording has expired.", "Its audio and notes were removed. Add the file again."],
 };
 
-/** @typedef {{title: string, todo: string, detail: string}} Advice */
+/** @typedef {{title: string, todo: string, detail: string, calm?: boolean}} Advice `calm` where nothing went wrong */
 
 /** @param {{code: string, message: string}} error of a job @returns {Advice} */
 export function adviceOnJob(error) {
   const [title, todo] = OF_JOBS[error.code] ?? OF_JOBS.internal;
-  return { title, todo, detail: error.message };
+  const calm = error.code === "cancelled";
+  return { title, todo, detail: calm ? "" : error.message, calm };
 }
 
 /** @param {import("./api.js").Problem} problem @returns {Advice} */

@@ -8,7 +8,7 @@ import { refreshJob } from "./watch.js";
 
 /** A failure in place: what it is, what to do, the service's own words. @param {import("./advice.js").Advice} what */
 export function advice(what, ...buttons) {
-  return h("div", { class: "advice", role: "alert" },
+  return h("div", { class: what.calm ? "advice calm" : "advice", role: what.calm ? "status" : "alert" },
     h("p", {}, h("strong", {}, what.title), ` ${what.todo}`),
     what.detail ? h("p", { class: "detail" }, what.detail) : null,
     buttons.length ? h("div", { class: "row" }, ...buttons) : null);
@@ -23,8 +23,8 @@ export async function cancelOrDelete(id) {
     await refreshJob(id);
   } else if (job.status !== "succeeded" || (await confirmed(job.file.name))) {
     if (!(await attempt(() => removeJob(id)))) return;
-    dropJob(id);
     if (store.get().openId === id) goHome();
+    dropJob(id);
     // What had the focus is gone.
     byId("main").focus({ preventScroll: true });
   }

@@ -84,7 +84,7 @@ function running(id) {
 }
 
 function ended(job) {
-  const what = job.error ? adviceOnJob(job.error) : { title: "Cancelled.", todo: "Add the file again.", detail: "" };
+  const what = adviceOnJob(job.error ?? { code: "cancelled", message: "" });
   const again = job.error?.retryable ? [button("Try again", () => sendAgain(job))] : [];
   const element = framed(h("div", { class: "ended" }, h("h1", {}, job.file.name),
     advice(what, ...again, button("Remove from the list", () => cancelOrDelete(job.id), { id: "remove" }))));

@@ -15,8 +15,10 @@ export function goToJob(id) {
   location.hash = hashOf(id);
 }
 
+/** At once: what is left behind may be gone with the next step. */
 export function goHome() {
   location.hash = "#/";
+  read();
 }
 
 /** @param {string} id */
