@@ -2,7 +2,11 @@
 
 import { clock } from "./format.js";
 
-const STEPS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800];
+/** Seconds from label to label, into how many parts the lines between divide them, digits of the label. */
+const STEPS = [
+  [0.05, 5, 2], [0.1, 5, 1], [0.25, 5, 2], [0.5, 5, 1], [1, 5, 0], [2, 4, 0], [5, 5, 0], [10, 5, 0], [15, 3, 0], [30, 6, 0],
+  [60, 6, 0], [120, 4, 0], [300, 5, 0], [600, 5, 0], [1800, 6, 0],
+];
 const LEAST_LABEL_PX = 64;
 
 /** Width of the keyboard; strip and roll both begin behind it. @param {number} width of the canvas */
@@ -31,13 +35,12 @@ export function pitchAxis(view, height) {
  */
 export function gridLines(view, width) {
   const { scale } = timeAxis(view, width);
-  const step = STEPS.find((one) => one * scale >= LEAST_LABEL_PX) ?? STEPS.at(-1);
-  const fine = step / (step === 0.25 || step === 15 || step === 0.05 ? 5 : step === 30 || step === 60 || step === 120 ? 6 : 5);
-  const lines = [];
-  for (let k = Math.ceil(view.start / fine); k * fine <= view.end; k++) {
-    const time = k * fine;
-    const labelled = Math.abs(time / step - Math.round(time / step)) < 1e-6;
-    lines.push({ time, label: labelled ? clock(time, step < 1 ? (step < 0.1 || step === 0.25 ? 2 : 1) : 0) : "" });
-  }
-  return lines;
+  const [step, parts, digits] = STEPS.find(([seconds]) => seconds * scale >= LEAST_LABEL_PX) ?? STEPS.at(-1);
+  const fine = step / parts;
+  const first = Math.ceil(view.start / fine);
+  const count = Math.max(0, Math.floor(view.end / fine) - first + 1);
+  return Array.from({ length: count }, (_, i) => {
+    const time = (first + i) * fine;
+    return { time, label: (first + i) % parts === 0 ? clock(time, digits) : "" };
+  });
 }

@@ -7,7 +7,9 @@ const WORTH_STRIKING = 0.15;
 export class Performer {
   constructor() {
     this._notes = null;
+    this._position = 0;
     this._next = 0;
+    this._held = [];
     this._voices = [];
   }
 
