@@ -74,7 +74,8 @@ def decode_notes(activations: Activations, options: DecodingOptions) -> list[Not
     frames, pitches = _onset_peaks(activations.onset, options)
     ends = _note_ends(activations.frame, frames, pitches, options.frame_threshold)
     onsets = _between_frames(activations.onset, frames, pitches) / activations.frame_rate
-    offsets = ends / activations.frame_rate
+    # A note ended somewhere between its last frame and the first one without it: half a frame before that one.
+    offsets = (ends - 0.5) / activations.frame_rate
     offsets = _until_next_onset(onsets, offsets, pitches)
     confidence = activations.onset[frames, pitches] / 255
     velocity = np.clip(np.rint(activations.velocity[frames, pitches] / 255 * 127), 1, 127).astype(int)

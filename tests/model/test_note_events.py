@@ -53,7 +53,7 @@ def test_notes_to_labels_to_notes(notes: list[Note]) -> None:
     )
     for heard, played in pairs:
         assert abs(heard.onset - played.onset) < 0.5 / RATE
-        assert abs(heard.offset - played.offset) < 1.5 / RATE
+        assert abs(heard.offset - played.offset) < 0.6 / RATE
         assert abs(heard.velocity - played.velocity) <= 1
 
 
