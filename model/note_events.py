@@ -1,8 +1,9 @@
 """Activations to notes: the last step that decides what is heard.
 
 Onsets are the local maxima of the onset activation over a threshold, placed between frames by the parabola through the
-maximum and its neighbours. A note lasts while the frame activation stays over its own threshold, and at most until the
-next onset of its pitch. Needs numpy alone, so that decoding again does not load the network.
+maximum and its neighbours. A note lasts while the frame activation stays over its own threshold (a straight line places
+the crossing between frames), and at most until the next onset of its pitch. Needs numpy alone, so that decoding again
+does not load the network.
 """
 
 from dataclasses import dataclass
@@ -74,8 +75,7 @@ def decode_notes(activations: Activations, options: DecodingOptions) -> list[Not
     frames, pitches = _onset_peaks(activations.onset, options)
     ends = _note_ends(activations.frame, frames, pitches, options.frame_threshold)
     onsets = _between_frames(activations.onset, frames, pitches) / activations.frame_rate
-    # A note ended somewhere between its last frame and the first one without it: half a frame before that one.
-    offsets = (ends - 0.5) / activations.frame_rate
+    offsets = _crossings(activations.frame, ends, pitches, options.frame_threshold) / activations.frame_rate
     offsets = _until_next_onset(onsets, offsets, pitches)
     confidence = activations.onset[frames, pitches] / 255
     velocity = np.clip(np.rint(activations.velocity[frames, pitches] / 255 * 127), 1, 127).astype(int)
@@ -130,9 +130,9 @@ def _between_frames(
 
 def _note_ends(
     frame: NDArray[np.uint8], frames: NDArray[np.int64], pitches: NDArray[np.int64], threshold: float
-) -> NDArray[np.float64]:
+) -> NDArray[np.int64]:
     """First frame at which each note is over: the frame activation stays under the threshold from there."""
-    ends = np.empty(len(frames), dtype=np.float64)
+    ends = np.empty(len(frames), dtype=np.int64)
     for pitch in np.unique(pitches):
         mine = pitches == pitch
         silent = _silences(frame[:, pitch] <= threshold * 255)
@@ -140,6 +140,21 @@ def _note_ends(
         where = np.searchsorted(silent, starts)
         ends[mine] = np.append(silent, len(frame))[where]
     return np.maximum(ends, frames + 1)
+
+
+def _crossings(
+    frame: NDArray[np.uint8], ends: NDArray[np.int64], pitches: NDArray[np.int64], threshold: float
+) -> NDArray[np.float64]:
+    """Positions (frames, fractional) where the frame activation falls through the threshold before each of ``ends``.
+
+    Half a frame before the end where it was not over the threshold, or where the recording ends.
+    """
+    last = frame[ends - 1, pitches].astype(np.float64)
+    first_quiet = frame[np.minimum(ends, len(frame) - 1), pitches].astype(np.float64)
+    level = threshold * 255
+    falls = (last > level) & (first_quiet <= level)
+    fraction = np.divide(last - level, last - first_quiet, out=np.full(len(ends), 0.5), where=falls)
+    return np.asarray(ends - 1 + fraction)
 
 
 def _silences(quiet: NDArray[np.bool_]) -> NDArray[np.int64]:

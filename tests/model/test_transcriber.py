@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mir_eval.transcription import precision_recall_f1_overlap
+from mir_eval.util import midi_to_hz
 
 import model
 from model.activations import Activations, open_activations
@@ -51,17 +53,13 @@ def decoded(activations: Activations) -> list[Note]:
     return decode_notes(activations, DecodingOptions(**ENTRY["decoding"]))
 
 
-def share_in_common(ours: list[Note], theirs: list[Note], tolerance: float = 0.01) -> float:
-    """Notes of both lists that have a partner of the same pitch within ``tolerance`` s at both ends, as a share."""
-    unmatched, matched = list(theirs), 0
-    for note in ours:
-        for other in unmatched:
-            same = abs(note.onset - other.onset) <= tolerance and abs(note.offset - other.offset) <= tolerance
-            if note.pitch == other.pitch and same:
-                unmatched.remove(other)
-                matched += 1
-                break
-    return 2 * matched / (len(ours) + len(theirs))
+def share_in_common(ours: list[Note], theirs: list[Note], **offsets: float | None) -> float:
+    """Note F1 of one list against the other: same pitch, onsets within 10 ms, offsets within 50 ms or 20 %."""
+    parts = []
+    for notes in (theirs, ours):
+        parts.append(np.array([(note.onset, note.offset) for note in notes]))
+        parts.append(midi_to_hz(np.array([note.pitch for note in notes])))
+    return float(precision_recall_f1_overlap(*parts, onset_tolerance=0.01, **offsets)[2])
 
 
 def test_the_tune_is_heard(transcriber: Transcriber) -> None:
@@ -81,7 +79,9 @@ def test_the_window_hardly_changes_the_notes(
     whole = Transcriber(transcriber.network, transcriber.device, window=WindowConfig(window_frames=10**6))
     expected = decoded(whole.activations(wave))
     assert len(expected) > 0.5 * len(played)
-    assert share_in_common(decoded(windowed.activations(wave)), expected) >= 0.995
+    found = decoded(windowed.activations(wave))
+    assert share_in_common(found, expected, offset_ratio=None) >= 0.995
+    assert share_in_common(found, expected) >= 0.97  # where a fading note ends is the least certain
 
 
 def test_blocks_of_any_size_give_the_same_bytes(transcriber: Transcriber) -> None:
@@ -114,7 +114,7 @@ def test_bfloat16_and_float32_hear_the_same(transcriber: Transcriber) -> None:
         decoded(Transcriber(transcriber.network, transcriber.device, bfloat16=bfloat16).activations(wave))
         for bfloat16 in (True, False)
     ]
-    assert share_in_common(*heard, tolerance=0.03) > 0.9
+    assert share_in_common(*heard, offset_ratio=None) > 0.9
 
 
 @pytest.mark.parametrize(
