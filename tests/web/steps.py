@@ -41,8 +41,8 @@ def item(page: Page, name: str) -> Locator:
 
 
 def expect_result(page: Page) -> None:
-    """The open recording is done and its notes are drawn."""
-    expect(page.locator("#take-midi")).to_be_visible()
+    """The open recording is done and its notes are drawn. Another test's recording may still be at work before it."""
+    expect(page.locator("#take-midi")).to_be_visible(timeout=60_000)
 
 
 def shown_notes(page: Page) -> int:
