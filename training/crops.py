@@ -4,7 +4,6 @@ Sample ``i`` of a run is a function of the run's seed and ``i`` alone, so a resu
 would have seen.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch.utils.data import Dataset
 from model.labels import NoteArrays, note_targets
 from training.augment import augment, pitch_shift
 from training.config import FitConfig
+from training.prepared import read_manifest, read_notes
 
 MARGIN_SECONDS = 0.1  # read beyond a cut on both sides before resampling, so that its edges are not the filter's
 
@@ -27,14 +27,6 @@ class Recording:
     path: Path
     seconds: float
     notes: NoteArrays
-
-
-def read_notes(path: Path) -> NoteArrays:
-    """Read the ``.tsv`` of a prepared recording: onset, offset (s), pitch, velocity, program."""
-    table = np.loadtxt(path, skiprows=1, delimiter="\t", ndmin=2)
-    if table.size == 0:
-        table = np.zeros((0, 4))
-    return NoteArrays(table[:, 0], table[:, 1], table[:, 2].astype(np.int64), table[:, 3].astype(np.int64))
 
 
 def read_set(folder: Path, split: str | None = None) -> list[Recording]:
@@ -49,17 +41,17 @@ def read_set(folder: Path, split: str | None = None) -> list[Recording]:
 
     Raises
     ------
-    FileNotFoundError
-        If the manifest or a file that it names is missing.
+    DataError
+        If the manifest or a label file cannot be read.
     ValueError
         If nothing is left.
     """
-    records = json.loads((folder / "manifest.json").read_text())["recordings"]
-    chosen = [record for record in records if split is None or record["split"] == split]
+    chosen = [recording for recording in read_manifest(folder) if split in (None, recording.split)]
     if not chosen:
         raise ValueError(f"{folder} holds no recordings of split {split!r}")
     return [
-        Recording(folder / f"{r['id']}.wav", float(r["seconds"]), read_notes(folder / f"{r['id']}.tsv")) for r in chosen
+        Recording(folder / f"{one.id}.wav", one.seconds, NoteArrays.from_notes(read_notes(folder / f"{one.id}.tsv")))
+        for one in chosen
     ]
 
 

@@ -91,5 +91,5 @@ def read_parts(path: Path) -> list[Part]:
 
 
 def to_note(note: pretty_midi.Note) -> Note:
-    """Convert; MusicNet's MIDI has no dynamics, so the velocity read here is a placeholder for those made later."""
+    """Convert; MusicNet's MIDI has no dynamics, so the velocity read here is replaced later."""
     return Note(max(0.0, float(note.start)), int(note.pitch), float(note.end), max(1, int(note.velocity)))
