@@ -18,6 +18,8 @@ class Decoding(BaseModel):
     onset_threshold: Threshold
     frame_threshold: Threshold
     min_note_ms: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+    # What the model hears late, not a choice of the caller's; results from before it was measured have none.
+    latency_ms: Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)] = 0.0
 
 
 class Options(Decoding):
@@ -78,5 +80,4 @@ class OptionsRequest(BaseModel):
 
     def resolve(self, defaults: Decoding) -> Options:
         """Fill what is absent with the model's defaults and then with the service's."""
-        chosen = {name: getattr(self, name) for name in Options.model_fields}
-        return Options(**(defaults.model_dump() | {name: value for name, value in chosen.items() if value is not None}))
+        return Options(**(defaults.model_dump() | self.model_dump(exclude_none=True)))

@@ -1,12 +1,14 @@
 """Activations to notes: the last step that decides what is heard.
 
-Onsets are the local maxima of the onset activation over a threshold, placed between frames by the parabola through the
-maximum and its neighbours. A note lasts while the frame activation stays over its own threshold (a straight line places
-the crossing between frames), and at most until the next onset of its pitch. Needs numpy alone, so that decoding again
-does not load the network.
+Notes may begin at the local maxima of the onset activation, placed between frames by the parabola through the maximum
+and its neighbours. Which of them do, and how long each note lasts, is the most likely course of its pitch
+(`model.note_path`); a straight line places the end between frames. Needs numpy alone, so that decoding again does not
+load the network.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,16 @@ from numpy.typing import NDArray
 from model.activations import Activations
 from model.errors import OptionError
 from model.note import HIGHEST_PITCH, LOWEST_PITCH, Note
+from model.note_path import likely_notes
 
-# A dip of the frame activation shorter than this does not end a note (one frame is 24 ms with the served network).
-MAX_GAP_FRAMES = 1
+LARGEST_SUPPORT = 0.5  # how far under the threshold, in log odds, a held note may lift an onset over it
+# A frame's log odds count for this share of an onset's, and no more than LARGEST_EVIDENCE either way before that.
+# Measured on the validation sets: 0.03 to 0.2 do equally well, 1 worse.
+FRAME_WEIGHT = 0.1
+LARGEST_EVIDENCE = 3.0
+Choose: TypeAlias = Callable[
+    [NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.int64], NDArray[np.int64]]
+]
 CHUNK_FRAMES = 20_000  # frames searched at once: bounds memory on recordings of hours
 
 
@@ -27,9 +36,13 @@ class DecodingOptions:
     Parameters
     ----------
     onset_threshold, frame_threshold : float
-        Activations over these count, in 0.01 to 0.99.
+        Activations from which on an onset or a held note is more likely than not, in 0.01 to 0.99. An onset a little
+        under its threshold counts if a held note follows.
     min_note_ms : float
         Shorter notes are left out, in milliseconds, 0 to 1000.
+    latency_ms : float
+        How much later than its note a sound is heard; notes are moved earlier by it, none before 0. In milliseconds,
+        -100 to 100.
     lowest_pitch, highest_pitch : int
         MIDI note numbers; notes outside are left out. 21 to 108, in order.
 
@@ -42,6 +55,7 @@ class DecodingOptions:
     onset_threshold: float = 0.4
     frame_threshold: float = 0.4
     min_note_ms: float = 30.0
+    latency_ms: float = 0.0
     lowest_pitch: int = LOWEST_PITCH
     highest_pitch: int = HIGHEST_PITCH
 
@@ -52,6 +66,8 @@ class DecodingOptions:
                 raise OptionError(f"{name} must lie in 0.01..0.99, got {value}")
         if not 0 <= self.min_note_ms <= 1000:
             raise OptionError(f"min_note_ms must lie in 0..1000, got {self.min_note_ms}")
+        if not -100 <= self.latency_ms <= 100:
+            raise OptionError(f"latency_ms must lie in -100..100, got {self.latency_ms}")
         if not LOWEST_PITCH <= self.lowest_pitch <= self.highest_pitch <= HIGHEST_PITCH:
             raise OptionError(
                 f"pitches must satisfy {LOWEST_PITCH} <= lowest_pitch <= highest_pitch <= {HIGHEST_PITCH}, "
@@ -59,32 +75,35 @@ class DecodingOptions:
             )
 
 
-def decode_notes(activations: Activations, options: DecodingOptions) -> list[Note]:
+def decode_notes(activations: Activations, options: DecodingOptions, *, choose: Choose = likely_notes) -> list[Note]:
     """Find the notes in activations.
 
     Parameters
     ----------
     activations : Activations
     options : DecodingOptions
+    choose : callable, optional
+        What makes notes of the candidates of one pitch, with the parameters and results of
+        `model.note_path.likely_notes`.
 
     Returns
     -------
     list of Note
         Sorted by onset, then pitch; no two notes of one pitch overlap.
     """
-    frames, pitches = _onset_peaks(activations.onset, options)
-    ends = _note_ends(activations.frame, frames, pitches, options.frame_threshold)
+    frames, ends, pitches = _course(activations, options, choose)
     onsets = _between_frames(activations.onset, frames, pitches) / activations.frame_rate
     offsets = _crossings(activations.frame, ends, pitches, options.frame_threshold) / activations.frame_rate
     offsets = _until_next_onset(onsets, offsets, pitches)
     confidence = activations.onset[frames, pitches] / 255
     velocity = np.clip(np.rint(activations.velocity[frames, pitches] / 255 * 127), 1, 127).astype(int)
     long_enough = (offsets - onsets) * 1000 >= max(options.min_note_ms, 1.0)
+    late = np.minimum(options.latency_ms / 1000, onsets)
     notes = [
         Note(
-            onset=float(onsets[i]),
+            onset=float(onsets[i] - late[i]),
             pitch=int(pitches[i]) + LOWEST_PITCH,
-            offset=float(offsets[i]),
+            offset=float(offsets[i] - late[i]),
             velocity=int(velocity[i]),
             confidence=round(float(confidence[i]), 4),
         )
@@ -93,9 +112,32 @@ def decode_notes(activations: Activations, options: DecodingOptions) -> list[Not
     return sorted(notes)
 
 
+def _course(
+    activations: Activations, options: DecodingOptions, choose: Choose
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """First frames, frames after the last, and pitch columns of all notes, ordered by column, then frame."""
+    frames, pitches = _onset_peaks(activations.onset, options)
+    gains = LOG_ODDS[activations.onset[frames, pitches]] - _log_odds(options.onset_threshold)
+    level = np.clip(LOG_ODDS - _log_odds(options.frame_threshold), -LARGEST_EVIDENCE, LARGEST_EVIDENCE) * FRAME_WEIGHT
+    found = [np.zeros((3, 0), dtype=np.int64)]
+    for pitch in np.unique(pitches):
+        mine = np.flatnonzero(pitches == pitch)
+        chosen, ends = choose(frames[mine], gains[mine], level[activations.frame[:, pitch]])
+        found.append(np.stack([frames[mine][chosen], ends, np.full(len(ends), pitch)]))
+    first, end, column = np.concatenate(found, axis=1)
+    return first, end, column
+
+
+def _log_odds(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
+
+
+LOG_ODDS = np.array([_log_odds(np.clip(level, 0.5, 254.5) / 255) for level in range(256)])  # of an activation's byte
+
+
 def _onset_peaks(onset: NDArray[np.uint8], options: DecodingOptions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frames and pitch columns of the onsets' local maxima, ordered by column, then frame."""
-    threshold = options.onset_threshold * 255
+    """Frames and pitch columns of the onset activation's local maxima, ordered by column, then frame."""
+    threshold = np.searchsorted(LOG_ODDS, _log_odds(options.onset_threshold) - LARGEST_SUPPORT, side="right") - 1
     low, high = options.lowest_pitch - LOWEST_PITCH, options.highest_pitch - LOWEST_PITCH + 1
     found = []
     for start in range(0, len(onset), CHUNK_FRAMES):
@@ -128,20 +170,6 @@ def _between_frames(
     return positions
 
 
-def _note_ends(
-    frame: NDArray[np.uint8], frames: NDArray[np.int64], pitches: NDArray[np.int64], threshold: float
-) -> NDArray[np.int64]:
-    """First frame at which each note is over: the frame activation stays under the threshold from there."""
-    ends = np.empty(len(frames), dtype=np.int64)
-    for pitch in np.unique(pitches):
-        mine = pitches == pitch
-        silent = _silences(frame[:, pitch] <= threshold * 255)
-        starts = frames[mine] + 1  # a note lasts one frame at least, whatever the frame activation says
-        where = np.searchsorted(silent, starts)
-        ends[mine] = np.append(silent, len(frame))[where]
-    return np.maximum(ends, frames + 1)
-
-
 def _crossings(
     frame: NDArray[np.uint8], ends: NDArray[np.int64], pitches: NDArray[np.int64], threshold: float
 ) -> NDArray[np.float64]:
@@ -155,17 +183,6 @@ def _crossings(
     falls = (last > level) & (first_quiet <= level)
     fraction = np.divide(last - level, last - first_quiet, out=np.full(len(ends), 0.5), where=falls)
     return np.asarray(ends - 1 + fraction)
-
-
-def _silences(quiet: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Indices of quiet frames, without the dips of `MAX_GAP_FRAMES` or less between sounding frames."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(np.int8)))
-    starts, stops = edges[::2], edges[1::2]
-    dip = (stops - starts <= MAX_GAP_FRAMES) & (starts > 0) & (stops < len(quiet))
-    kept = quiet.copy()
-    for start, stop in zip(starts[dip], stops[dip], strict=True):
-        kept[start:stop] = False
-    return np.flatnonzero(kept)
 
 
 def _until_next_onset(

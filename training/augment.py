@@ -27,7 +27,7 @@ class AugmentConfig:
 
     Parameters
     ----------
-    room, equaliser, low_pass, noise, compress, clip, quantise : float
+    room, equaliser, low_pass, high_pass, noise, compress, clip, quantise : float
         Probability of each change.
     level_db : tuple of float
         Peak of the result, in dB of full scale.
@@ -37,6 +37,8 @@ class AugmentConfig:
         Largest rise or fall of the equaliser at its knots, an octave apart.
     low_pass_hz : tuple of float
         Where the highs begin to go, as in telephones and codecs of low rate; drawn evenly in octaves.
+    high_pass_hz : tuple of float
+        Where the lows begin to go, as with small microphones and in rooms that carry no fundamental; likewise.
     rooms_seed : int
         Of the stock of rooms.
     """
@@ -44,6 +46,7 @@ class AugmentConfig:
     room: float = 0.4
     equaliser: float = 0.5
     low_pass: float = 0.15
+    high_pass: float = 0.15
     noise: float = 0.5
     compress: float = 0.15
     clip: float = 0.04
@@ -52,6 +55,7 @@ class AugmentConfig:
     snr_db: tuple[float, float] = (12.0, 60.0)
     equaliser_db: float = 8.0
     low_pass_hz: tuple[float, float] = (2500.0, 7500.0)
+    high_pass_hz: tuple[float, float] = (40.0, 250.0)
     rooms_seed: int = 1
 
 
@@ -105,9 +109,10 @@ def augment(waveform: Waveform, rng: Rng, config: AugmentConfig | None = None) -
 
 
 def filtered(waveform: Waveform, rng: Rng, config: AugmentConfig) -> Waveform:
-    """Pass a crop through a room, an equaliser and a low-pass, whichever are drawn, in one go."""
-    in_a_room, equalised, dulled = rng.random(3) < (config.room, config.equaliser, config.low_pass)
-    if not (in_a_room or equalised or dulled):
+    """Pass a crop through a room, an equaliser, a low-pass and a high-pass, whichever are drawn, in one go."""
+    chances = (config.room, config.equaliser, config.low_pass, config.high_pass)
+    in_a_room, equalised, dulled, thinned = rng.random(4) < chances
+    if not (in_a_room or equalised or dulled or thinned):
         return waveform
     # Room for the tail, else it would come back at the beginning of the crop.
     size = int(scipy.fft.next_fast_len(len(waveform) + 2 * SAMPLE_RATE, real=True))
@@ -118,8 +123,9 @@ def filtered(waveform: Waveform, rng: Rng, config: AugmentConfig) -> Waveform:
     if equalised:
         spectrum *= equaliser(len(spectrum), rng, config.equaliser_db)
     if dulled:
-        low, high = np.log(config.low_pass_hz)
-        spectrum *= low_pass(len(spectrum), float(np.exp(rng.uniform(low, high))), order=int(rng.integers(1, 5)))
+        spectrum *= low_pass(len(spectrum), log_uniform(config.low_pass_hz, rng), order=int(rng.integers(1, 5)))
+    if thinned:
+        spectrum *= high_pass(len(spectrum), log_uniform(config.high_pass_hz, rng), order=int(rng.integers(1, 4)))
     return np.asarray(scipy.fft.irfft(spectrum, size)[: len(waveform)], dtype=np.float32)
 
 
@@ -144,10 +150,21 @@ def equaliser(n_bins: int, rng: Rng, largest_db: float) -> npt.NDArray[np.float3
     return np.asarray(10 ** (gains_db / 20), dtype=np.float32)
 
 
+def log_uniform(limits: tuple[float, float], rng: Rng) -> float:
+    """Draw a frequency evenly in octaves."""
+    return float(np.exp(rng.uniform(*np.log(limits))))
+
+
 def low_pass(n_bins: int, cutoff: float, *, order: int) -> npt.NDArray[np.float32]:
     """Gains of a Butterworth low-pass without its delay; `cutoff` in Hz."""
     frequencies = np.linspace(0, SAMPLE_RATE / 2, n_bins, dtype=np.float32)
     return np.asarray(1 / np.sqrt(1 + (frequencies / cutoff) ** (2 * order)), dtype=np.float32)
+
+
+def high_pass(n_bins: int, cutoff: float, *, order: int) -> npt.NDArray[np.float32]:
+    """Gains of a Butterworth high-pass without its delay; `cutoff` in Hz."""
+    frequencies = np.linspace(0, SAMPLE_RATE / 2, n_bins, dtype=np.float32)
+    return np.asarray(1 / np.sqrt(1 + (cutoff / np.maximum(frequencies, 1)) ** (2 * order)), dtype=np.float32)
 
 
 def compressed(waveform: Waveform, *, strength: float) -> Waveform:

@@ -51,6 +51,7 @@ def evaluate(
     onset_threshold: Annotated[float, typer.Option(help="0.01 to 0.99.")] = DecodingOptions.onset_threshold,
     frame_threshold: Annotated[float, typer.Option(help="0.01 to 0.99.")] = DecodingOptions.frame_threshold,
     min_note_ms: Annotated[float, typer.Option(help="0 to 1000.")] = DecodingOptions.min_note_ms,
+    latency_ms: Annotated[float, typer.Option(help="-100 to 100.")] = DecodingOptions.latency_ms,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 leaves the choice to PyTorch.", min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
@@ -66,7 +67,7 @@ def evaluate(
 
     if (checkpoint is None) == (midi_folder is None):
         raise DataError("give either --checkpoint or --midi-folder")
-    options = DecodingOptions(onset_threshold, frame_threshold, min_note_ms)
+    options = DecodingOptions(onset_threshold, frame_threshold, min_note_ms, latency_ms)
     system, frame_rate = evaluation.open_system(checkpoint, midi_folder, options, device=device, threads=threads)
     results: dict[str, Json] = {}
     for folder in data:

@@ -16,6 +16,7 @@ from training.plan import SynthConfig
 from training.prepared import Split, read_manifest
 from training.published import published_jobs
 from training.recorded import RecordedConfig, recorded_jobs
+from training.replay import ReplayConfig, replay_jobs
 from training.samples import instrument_names
 from training.synth import synth_jobs
 
@@ -120,6 +121,23 @@ def recorded(
     ids = midi_ids(root, which)
     jobs = recorded_jobs(root, ids, which, config, textures=textures, passes=passes, seed=seed)
     make_set(out / name, jobs, workers)
+
+
+@app.command()
+def replayed(
+    source: Annotated[Path, typer.Option(help="A prepared set, whose labels are played again.")],
+    piano: Annotated[Path, typer.Option(help="Folder of the Salamander Grand Piano's files, such as D#4v10.ogg.")],
+    out: Out,
+    name: Annotated[str, typer.Option(help="Name of the set.")] = "replayed",
+    seed: Seed = 0,
+    workers: Workers = 0,
+) -> None:
+    """The labels of a prepared set, transposed and at other tempos, played on a recorded grand piano.
+
+    Example: python -m training prepare replayed --source data/maps_train --piano samples/salamander --out data
+    """
+    config = ReplayConfig(samples=str(piano.resolve()))
+    make_set(out / name, replay_jobs(source, config, seed=seed), workers)
 
 
 def synth_config(soundfonts: Sequence[str], *, plain: bool, first_seconds: float) -> SynthConfig:

@@ -18,6 +18,7 @@ from training.prepared import Json
 
 MANIFEST = "manifest.json"
 LICENCE = "CC BY-NC-SA 4.0"  # MAPS and MusicNetEM are, and what is trained on them follows
+DECODING = ("onset_threshold", "frame_threshold", "min_note_ms", "latency_ms")  # what a checkpoint brings with it
 SCORE = "note_f1"  # what a new checkpoint must do better in
 
 
@@ -162,9 +163,7 @@ def describe(
     """The manifest's entry, as the service reads it."""
     network = load_checkpoint(checkpoint, sha256=sha256)
     tuned = read_json(release.decoding)["chosen"] if release.decoding else evaluation["decoding"]
-    decoding = {
-        name: cast(dict[str, Json], tuned)[name] for name in ("onset_threshold", "frame_threshold", "min_note_ms")
-    }
+    decoding = {name: cast(dict[str, Json], tuned)[name] for name in DECODING}
     return {
         "name": release.name,
         "file": target.name,

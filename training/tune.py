@@ -1,8 +1,9 @@
 """``python -m training tune``: the decoding thresholds that suit a checkpoint, found on validation sets alone.
 
 The network hears every recording once; its activations are then decoded with many settings. Onset threshold and
-shortest note are chosen first, by note F1 (onset alone); then the frame threshold, which hardly moves that score, by
-frame F1 and note F1 with offset. Every set weighs the same, however many recordings it has.
+shortest note are chosen first, by note F1 (onset alone), and so is the latency after them; then the frame threshold,
+which hardly moves that score, by frame F1 and note F1 with offset. Every set weighs the same, however many recordings
+it has.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,13 +29,14 @@ class TuneConfig:
     ----------
     onset_thresholds, frame_thresholds : tuple of float
         0.01 to 0.99.
-    min_note_ms : tuple of float
+    min_note_ms, latencies_ms : tuple of float
         Milliseconds.
     """
 
     onset_thresholds: tuple[float, ...] = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
-    frame_thresholds: tuple[float, ...] = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+    frame_thresholds: tuple[float, ...] = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
     min_note_ms: tuple[float, ...] = (20.0, 40.0, 60.0)
+    latencies_ms: tuple[float, ...] = (0.0, 4.0, 6.0, 8.0, 10.0, 12.0, 16.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,11 @@ def tune(
     ]
     first = [attempt(sets, options, report) for options in starts]
     best = max(first, key=lambda trial: trial.mean("note_f1")).options
-    seconds = [replace(best, frame_threshold=frame) for frame in config.frame_thresholds]
-    second = [attempt(sets, options, report) for options in seconds]
-    chosen = max(second, key=lambda trial: trial.mean("frame_f1", "note_offset_f1")).options
-    return chosen, first + second
+    shifted = [attempt(sets, replace(best, latency_ms=latency), report) for latency in config.latencies_ms]
+    best = max(shifted, key=lambda trial: trial.mean("note_f1")).options
+    held = [attempt(sets, replace(best, frame_threshold=frame), report) for frame in config.frame_thresholds]
+    chosen = max(held, key=lambda trial: trial.mean("frame_f1", "note_offset_f1")).options
+    return chosen, first + shifted + held
 
 
 def attempt(sets: Mapping[str, Sequence[Remembered]], options: DecodingOptions, report: Callable[[str], None]) -> Trial:
@@ -118,8 +121,9 @@ def attempt(sets: Mapping[str, Sequence[Remembered]], options: DecodingOptions, 
     each = "  ".join(f"{name} {scores['note_f1']:.4f}" for name, scores in trial.scores.items())
     report(
         f"onset {options.onset_threshold:.2f}  frame {options.frame_threshold:.2f}  "
-        f"shortest {options.min_note_ms:3.0f} ms  note {trial.mean('note_f1'):.4f}  "
-        f"with offset {trial.mean('note_offset_f1'):.4f}  frame {trial.mean('frame_f1'):.4f}  ({each})"
+        f"shortest {options.min_note_ms:3.0f} ms  latency {options.latency_ms:2.0f} ms  "
+        f"note {trial.mean('note_f1'):.4f}  with offset {trial.mean('note_offset_f1'):.4f}  "
+        f"frame {trial.mean('frame_f1'):.4f}  ({each})"
     )
     return trial
 
@@ -155,4 +159,5 @@ def as_json(options: DecodingOptions) -> dict[str, Json]:
         "onset_threshold": options.onset_threshold,
         "frame_threshold": options.frame_threshold,
         "min_note_ms": options.min_note_ms,
+        "latency_ms": options.latency_ms,
     }

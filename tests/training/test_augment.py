@@ -20,9 +20,11 @@ from training.augment import (
 )
 from training.room import in_room, room_impulse, rooms
 
-ALWAYS = AugmentConfig(room=1, equaliser=1, low_pass=1, noise=1, compress=1, clip=1, quantise=1)
+ALWAYS = AugmentConfig(room=1, equaliser=1, low_pass=1, high_pass=1, noise=1, compress=1, clip=1, quantise=1)
 ONSETS = (0.5, 1.5, 2.6)
-NOTHING = AugmentConfig(room=0, equaliser=0, low_pass=0, noise=0, compress=0, clip=0, quantise=0, level_db=(0, 0))
+NOTHING = AugmentConfig(
+    room=0, equaliser=0, low_pass=0, high_pass=0, noise=0, compress=0, clip=0, quantise=0, level_db=(0, 0)
+)
 
 
 def three_notes() -> NDArray[np.float32]:
@@ -31,7 +33,7 @@ def three_notes() -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_an_onset_stays_where_it_is(seed: int) -> None:
-    config = AugmentConfig(room=1, equaliser=1, low_pass=1, noise=0, compress=1, clip=1, quantise=1)
+    config = AugmentConfig(room=1, equaliser=1, low_pass=1, high_pass=1, noise=0, compress=1, clip=1, quantise=1)
     wave = melody([(1.0, 1.6, 45 + 2 * seed)], 2.5)
     changed = augment(wave, np.random.default_rng(seed), config)
     assert heard_onset(changed, near=1.0) == pytest.approx(heard_onset(wave, near=1.0), abs=0.005)

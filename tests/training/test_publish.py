@@ -9,6 +9,8 @@ from tests.training.conftest import small_checkpoint
 from training.errors import PublishError
 from training.publish import Release, publish
 
+DECODING = {"onset_threshold": 0.4, "frame_threshold": 0.3, "min_note_ms": 30.0, "latency_ms": 6.0}
+
 
 def release(
     folder: Path, checkpoint: Path, *, note_f1: float, data: str = "maps_validation", split: str = "validation"
@@ -21,7 +23,7 @@ def release(
             {
                 "sha256": file_sha256(checkpoint),
                 "first_seconds": 60,
-                "decoding": {"onset_threshold": 0.4, "frame_threshold": 0.3, "min_note_ms": 30.0, "lowest_pitch": 21},
+                "decoding": {**DECODING, "lowest_pitch": 21},
                 "sets": {data: {"split": split, "mean": scores}},
             }
         )
@@ -49,7 +51,7 @@ def test_what_is_published_loads_under_its_hash(published: Path) -> None:
     network = load_checkpoint(published / str(entry["file"]), sha256=sha256)
     assert entry["parameters"] == sum(parameter.numel() for parameter in network.parameters())
     assert entry["frame_rate"] == network.config.cqt.frame_rate
-    assert entry["decoding"] == {"onset_threshold": 0.4, "frame_threshold": 0.3, "min_note_ms": 30.0}
+    assert entry["decoding"] == DECODING
     assert entry["licence"] == "CC BY-NC-SA 4.0"
     assert {"data": "maps_validation", "split": "validation", "metric": "note_f1", "value": 0.8} in entry["scores"]
     assert manifest(published)["default"] == "default"

@@ -38,12 +38,25 @@ def test_thresholds_fall_between_what_is_true_and_what_is_not() -> None:
     assert chosen.frame_threshold > 0.28
     best = next(trial for trial in reversed(trials) if trial.options == chosen)
     assert best.mean("note_f1", "frame_f1", "note_offset_f1") == 1
-    assert len(trials) == 10 * 3 + 9
+    assert len(trials) == 10 * 3 + 7 + 9
     assert summary(chosen, trials)["chosen"] == {
         "onset_threshold": chosen.onset_threshold,
         "frame_threshold": chosen.frame_threshold,
         "min_note_ms": chosen.min_note_ms,
+        "latency_ms": chosen.latency_ms,
     }
+
+
+def test_what_is_heard_late_is_moved_back() -> None:
+    prompt = remembered(true_level=0.9, ghost_level=0.1, tail_level=0.1)
+    # Where a note is labelled 52 ms before its sound, only moving it earlier brings it within the 50 ms of the score.
+    late = Remembered(
+        [Note(note.onset - 0.052, note.pitch, note.offset - 0.052) for note in prompt.reference],
+        prompt.activations,
+        prompt.seconds,
+    )
+    assert tune({"late": [late]}, TuneConfig(), report=lambda _: None)[0].latency_ms > 2
+    assert tune({"prompt": [prompt]}, TuneConfig(), report=lambda _: None)[0].latency_ms == 0
 
 
 def test_every_set_weighs_the_same() -> None:
