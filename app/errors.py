@@ -48,6 +48,25 @@ class MalformedRequest(Problem):
     title = "The request cannot be read"
 
 
+class Unauthorized(Problem):
+    """No key, or none of ours."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+    title = "An API key is needed"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(Problem):
+    """The key is good, and does not allow this."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+    title = "This is not allowed to the caller"
+
+
 class NotFound(Problem):
     """No such thing, or none of the caller's."""
 
@@ -125,6 +144,8 @@ class OutOfSpace(Problem):
 
 ALL_PROBLEMS: tuple[type[Problem], ...] = (
     MalformedRequest,
+    Unauthorized,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     NotReady,

@@ -8,9 +8,9 @@ import os
 import socket
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "AMT_"
@@ -31,7 +31,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port that the API and the page listen on.")
     allow_public: Literal["", "without-keys"] = Field(
         "",
-        description="`without-keys` allows an address that others can reach, although nobody is asked for a key.",
+        description="`without-keys` allows an address that others can reach, although there are no API keys.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses of reverse proxies, by commas, whose word for a caller's address is taken.",
     )
     var: Path = Field(Path("var"), description="Folder of everything the service keeps.")
     database_url: str = Field(
@@ -105,15 +109,10 @@ class Settings(BaseSettings):
             raise ValueError("must start with file:///")
         return url
 
-    @model_validator(mode="after")
-    def _private_without_keys(self) -> Self:
-        """Nobody is asked for a key yet: only this machine may come in, unless the operator says otherwise in words."""
-        if not is_loopback(self.host) and self.allow_public != "without-keys":
-            raise ValueError(
-                f"{PREFIX}HOST={self.host} lets other machines in and there are no API keys; "
-                f"listen on 127.0.0.1, or set {PREFIX}ALLOW_PUBLIC=without-keys if that is what you want"
-            )
-        return self
+    @property
+    def is_private(self) -> bool:
+        """Whether only this machine may come in, or the operator has said in words that anybody may."""
+        return is_loopback(self.host) or self.allow_public == "without-keys"
 
     @property
     def database(self) -> str:

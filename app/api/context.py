@@ -13,6 +13,7 @@ from app.catalogue import Catalogue, load_catalogue
 from app.connections import open_async_redis, open_redis
 from app.database import open_database, session_factory
 from app.jobs.repository import JobRepository
+from app.keys.repository import KeyRepository
 from app.queue import build_celery
 from app.settings import Settings
 from app.storage import open_storage
@@ -30,6 +31,7 @@ class Context:
     catalogue: Catalogue
     engine: Engine
     jobs: JobRepository
+    keys: KeyRepository
     storage: Storage
     redis: Redis
     async_redis: AsyncRedis
@@ -39,11 +41,13 @@ class Context:
 def build_context(settings: Settings) -> Context:
     """Open everything lazily: no connection is made here."""
     engine = open_database(settings.database)
+    sessions = session_factory(engine)
     return Context(
         settings=settings,
         catalogue=load_catalogue(settings.checkpoints),
         engine=engine,
-        jobs=JobRepository(session_factory(engine)),
+        jobs=JobRepository(sessions),
+        keys=KeyRepository(sessions),
         storage=open_storage(settings.storage),
         redis=open_redis(settings),
         async_redis=open_async_redis(settings, longest_wait=max(STREAM_WAIT_SECONDS, settings.decode_seconds)),

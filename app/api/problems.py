@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.errors import (
+    Forbidden,
     InternalProblem,
     InvalidRequest,
     MalformedRequest,
@@ -23,6 +24,7 @@ from app.errors import (
     OutOfSpace,
     Problem,
     TooLarge,
+    Unauthorized,
     Unavailable,
     problem_type,
 )
@@ -30,6 +32,8 @@ from app.errors import (
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+# Where a caller has to be known; app.api.gate turns away the others before any handler is asked.
+GUARDED = "/v1/"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -71,13 +75,26 @@ def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
     """FastAPI puts every schema under application/json; a problem's belongs under its own type."""
-    for path in document["paths"].values():
+    for address, path in document["paths"].items():
         for operation in path.values():
+            if address.startswith(GUARDED):
+                operation["responses"] |= _guarded_responses()
             for response in operation["responses"].values():
                 content = response.get("content", {})
                 if MEDIA_TYPE in content and "application/json" in content:
                     content[MEDIA_TYPE] |= content.pop("application/json")
     return document
+
+
+def _guarded_responses() -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
+    return {
+        str(int(problem.status)): {
+            "description": problem.title,
+            "content": {MEDIA_TYPE: _described(problem)["content"][MEDIA_TYPE] | {"schema": schema}},
+        }
+        for problem in (Unauthorized, Forbidden)
+    }
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -152,6 +169,8 @@ def _our_bug(request: Request, error: Exception) -> ProblemResponse:
 
 EXAMPLES: dict[str, str] = {
     "malformed-request": "There was an error parsing the body",
+    "unauthorized": "The API key is not one of this service's, or it was revoked.",
+    "forbidden": "This needs a key with the scope admin; amt_q3fX0mI0 has read, transcribe.",
     "not-found": "There is no job q3fX0mI0R2uVJm4s9o3f7Q.",
     "method-not-allowed": "This address knows GET, POST.",
     "not-ready": "The job is running; it has no result yet.",

@@ -13,6 +13,7 @@ from pydantic import Field
 from redis import RedisError
 from starlette.status import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
+from app.api.caller import Caller, InCaller
 from app.api.context import Context, InContext
 from app.api.lookup import FoundJob
 from app.api.problems import documented
@@ -74,7 +75,10 @@ async def refuse_repeated_fields(request: Request) -> None:
     dependencies=[Depends(refuse_repeated_fields)],
 )
 def create(
-    form: Annotated[TranscriptionForm, Form(media_type="multipart/form-data")], context: InContext, response: Response
+    form: Annotated[TranscriptionForm, Form(media_type="multipart/form-data")],
+    context: InContext,
+    caller: InCaller,
+    response: Response,
 ) -> JobBody:
     """Upload a recording to be transcribed.
 
@@ -83,7 +87,7 @@ def create(
     model = _chosen_model(context, form.model)
     job_id = secrets.token_urlsafe(16)
     stored = _store(context, job_id, form.file)
-    job = _new_job(context, job_id, form, model, stored)
+    job = _new_job(context, caller, job_id, form, model, stored)
     try:
         context.jobs.add(job)
     except BaseException:
@@ -98,14 +102,15 @@ def create(
 @router.get("", response_model=JobPage, responses=documented())
 def list_jobs(
     context: InContext,
+    caller: InCaller,
     page_size: Annotated[
         int, Query(ge=1, description=f"Jobs per page; more than {LARGEST_PAGE} gives {LARGEST_PAGE}.")
     ] = 20,
     page_token: Annotated[str, Query(max_length=200, description="`next_page_token` of the page before.")] = "",
 ) -> JobPage:
-    """List the jobs, newest first."""
+    """List the caller's jobs, newest first."""
     size = min(page_size, LARGEST_PAGE)
-    jobs = context.jobs.page(size=size + 1, after=_read_token(page_token))
+    jobs = context.jobs.page(owner=caller.owner, size=size + 1, after=_read_token(page_token))
     shown = jobs[:size]
     token = _make_token(shown[-1]) if len(jobs) > size else ""
     return JobPage(transcriptions=[_present(context, job) for job in shown], next_page_token=token)
@@ -151,10 +156,14 @@ def _store(context: Context, job_id: str, file: UploadFile) -> Stored:
     return context.storage.put(audio_key(job_id), file.file)
 
 
-def _new_job(context: Context, job_id: str, form: TranscriptionForm, model: ModelEntry, stored: Stored) -> Job:
+def _new_job(
+    context: Context, caller: Caller, job_id: str, form: TranscriptionForm, model: ModelEntry, stored: Stored
+) -> Job:
     now = utc_now()
     return Job(
         id=job_id,
+        owner=caller.owner,
+        submitter=caller.submitter,
         status=Status.QUEUED,
         created_at=now,
         queued_at=now,

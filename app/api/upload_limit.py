@@ -36,12 +36,12 @@ class UploadLimit:
             return
         limit = self._limit(scope)
         if _declared_length(scope) > limit:
-            await _refuse(self._problem(limit), scope, receive, send)
+            await answer_early(self._problem(limit), scope, receive, send)
             return
         counter = _Counter(receive, limit, self._problem(limit))
         await self._app(scope, counter.receive, counter.watch(send))
         if counter.passed:
-            await _refuse(counter.problem, scope, receive, send)
+            await answer_early(counter.problem, scope, receive, send)
 
     def _limit(self, scope: Scope) -> int:
         is_upload = scope["method"] == "POST" and scope["path"] == UPLOAD_PATH
@@ -83,7 +83,7 @@ class _Counter:
         return send_unless_passed
 
 
-async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_early(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer first, then take in what still comes, so that the client is not cut off before it has read the answer."""
     answer = problem_response(problem, scope["path"])
     answer.headers["Connection"] = "close"

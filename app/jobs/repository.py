@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from app.clock import utc_now
 from app.jobs.states import ACTIVE, ErrorCode, Status
@@ -50,9 +50,9 @@ class JobRepository:
         with self._sessions() as session:
             return session.get(Job, job_id)
 
-    def page(self, *, size: int, after: tuple[datetime, str] | None) -> Sequence[Job]:
-        """Up to `size` jobs, newest first, from behind `after` (the last one's creation time and id) on."""
-        query = select(Job).where(Job.status != Status.DELETED)
+    def page(self, *, size: int, after: tuple[datetime, str] | None, owner: str | None = None) -> Sequence[Job]:
+        """Up to `size` jobs of one owner, newest first, from behind `after` (the last one seen) on."""
+        query = select(Job).where(Job.status != Status.DELETED, _is(Job.owner, owner))
         if after is not None:
             created, job_id = after
             query = query.where(or_(Job.created_at < created, and_(Job.created_at == created, Job.id < job_id)))
@@ -82,6 +82,12 @@ class JobRepository:
             "error_message": "The job was cancelled.",
         }
         return self._update([Job.id == job_id, Job.status.in_(ACTIVE)], values)
+
+    def change_owner(self, former: str | None, owner: str) -> int:
+        """Give all jobs of one owner to another; tells how many. Whose turn they take changes with it."""
+        with self._sessions.begin() as session:
+            statement = update(Job).where(_is(Job.owner, former))
+            return _count(session.execute(statement.values(owner=owner, submitter=owner)))
 
     def mark_deleted(self, job_id: str) -> bool:
         """Hide a finished job. Its row goes when its files are gone."""
@@ -200,6 +206,11 @@ class JobRepository:
     def _update(self, where: Iterable[ColumnElement[bool]], values: dict[str, Any]) -> bool:
         with self._sessions.begin() as session:
             return _changed(session.execute(update(Job).where(*where).values(**values)))
+
+
+def _is(column: InstrumentedAttribute[str | None], value: str | None) -> ColumnElement[bool]:
+    """Equality that also finds NULL, in the way for which both databases use their indexes."""
+    return column.is_(None) if value is None else column == value
 
 
 def _held(lease: Lease) -> list[ColumnElement[bool]]:
