@@ -91,6 +91,14 @@ class NotReady(Problem):
     title = "The job has no result"
 
 
+class ModelExists(Problem):
+    """The name of a model is taken."""
+
+    status = HTTPStatus.CONFLICT
+    code = "model-exists"
+    title = "There is such a model already"
+
+
 class Gone(Problem):
     """The job's time is over."""
 
@@ -149,6 +157,7 @@ ALL_PROBLEMS: tuple[type[Problem], ...] = (
     NotFound,
     MethodNotAllowed,
     NotReady,
+    ModelExists,
     Gone,
     TooLarge,
     RangeNotSatisfiable,

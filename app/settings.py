@@ -45,10 +45,11 @@ class Settings(BaseSettings):
         "", description="redis://, rediss:// or unix:// URL; unset means the Redis that `amt serve` starts."
     )
     storage_url: str = Field("", description="file:// URL of audio and results; unset means `storage` in `AMT_VAR`.")
-    checkpoints: Path = Field(
+    checkpoint: Path = Field(
         default_factory=lambda: _shipped_checkpoints(),
-        description="Folder with manifest.json and the checkpoints it names.",
+        description="Folder with manifest.json and the checkpoints it names, or one checkpoint (.safetensors).",
     )
+    max_model_bytes: int = Field(256 * 2**20, ge=1, description="Largest checkpoint that can be added, in bytes.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
     threads: int | None = Field(None, ge=1, description="Threads of one network run; unset means all cores.")
     concurrency: int = Field(1, ge=1, le=64, description="Recordings that one transcription worker runs at once.")
@@ -79,7 +80,7 @@ class Settings(BaseSettings):
         "info", description="Least severe log line to write."
     )
 
-    @field_validator("var", "checkpoints")
+    @field_validator("var", "checkpoint")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()

@@ -40,7 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(part.router)
     page.add_page(app)
     add_problem_handlers(app)
-    app.add_middleware(UploadLimit, max_upload_bytes=settings.max_upload_bytes)
+    app.add_middleware(
+        UploadLimit, max_upload_bytes=settings.max_upload_bytes, max_model_bytes=settings.max_model_bytes
+    )
     app.add_middleware(Gate, settings=settings, keys=context.keys)
     app.add_middleware(SecurityHeaders)
     _tidy_description(app)

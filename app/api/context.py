@@ -9,12 +9,14 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import Engine
 
-from app.catalogue import Catalogue, load_catalogue
 from app.connections import open_async_redis, open_redis
 from app.database import open_database, session_factory
 from app.jobs.repository import JobRepository
 from app.keys.repository import KeyRepository
 from app.queue import build_celery
+from app.served.folder import CheckpointFolder
+from app.served.models import ServedModels
+from app.served.repository import ModelRepository
 from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage
@@ -28,7 +30,7 @@ class Context:
     """The parts of the service that a request may need."""
 
     settings: Settings
-    catalogue: Catalogue
+    models: ServedModels
     engine: Engine
     jobs: JobRepository
     keys: KeyRepository
@@ -44,7 +46,7 @@ def build_context(settings: Settings) -> Context:
     sessions = session_factory(engine)
     return Context(
         settings=settings,
-        catalogue=load_catalogue(settings.checkpoints),
+        models=ServedModels(CheckpointFolder(settings.checkpoint), ModelRepository(sessions)),
         engine=engine,
         jobs=JobRepository(sessions),
         keys=KeyRepository(sessions),

@@ -37,7 +37,8 @@ async def decode(
     What is absent takes the model's default, not the job's former value: the same request always gives the same notes.
     The new notes become the job's result.
     """
-    model = context.catalogue.get(job.model_name)
+    catalogue = await run_in_threadpool(context.models.catalogue)
+    model = catalogue.get(job.model_name)
     defaults = model.decoding if model else Decoding.model_validate(job.options)
     options = (wanted or OptionsRequest()).resolve(defaults)
     outcome = await _decoded(context, job.id, options)

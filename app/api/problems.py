@@ -174,6 +174,7 @@ EXAMPLES: dict[str, str] = {
     "not-found": "There is no job q3fX0mI0R2uVJm4s9o3f7Q.",
     "method-not-allowed": "This address knows GET, POST.",
     "not-ready": "The job is running; it has no result yet.",
+    "model-exists": "There is a model 'piano' already, and it is not replaced; choose another name.",
     "expired": "The job expired on 2026-03-08T09:30:00+00:00.",
     "too-large": "The file may have at most 536870912 bytes.",
     "range-not-satisfiable": "The file has 4096 bytes.",

@@ -140,10 +140,10 @@ def delete(job: FoundJob, context: InContext) -> None:
 
 
 def _chosen_model(context: Context, name: str | None) -> ModelEntry:
-    model = context.catalogue.get(name)
+    catalogue = context.models.catalogue()
+    model = catalogue.get(name)
     if model is None:
-        known = ", ".join(entry.name for entry in context.catalogue.models)
-        message = f"there is no such model; there are {known}"
+        message = f"there is no such model; there are {catalogue.names()}"
         raise InvalidRequest(f"model: {message}", errors=[{"field": "model", "message": message}])
     return model
 

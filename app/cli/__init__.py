@@ -127,7 +127,7 @@ def _require_checkpoints(settings: "Settings") -> None:
     from app.catalogue import CatalogueError, load_catalogue, require_file
 
     try:
-        for entry in load_catalogue(settings.checkpoints).models:
-            require_file(settings.checkpoints, entry)
+        for entry in load_catalogue(settings.checkpoint).models:
+            require_file(settings.checkpoint, entry)
     except CatalogueError as error:
         refuse(str(error), status=1)

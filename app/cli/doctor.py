@@ -106,13 +106,13 @@ def _storage(settings: Settings) -> Iterator[Finding]:
 
 def _checkpoints(settings: Settings) -> Iterator[Finding]:
     try:
-        catalogue = load_catalogue(settings.checkpoints)
+        catalogue = load_catalogue(settings.checkpoint)
     except CatalogueError as error:
         yield False, str(error)
         return
     for entry in catalogue.models:
         try:
-            require_file(settings.checkpoints, entry)
+            require_file(settings.checkpoint, entry)
         except CatalogueError as error:
             yield False, str(error)
         else:

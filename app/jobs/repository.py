@@ -127,7 +127,9 @@ class JobRepository:
         values = {"lease_expires_at": utc_now() + timedelta(seconds=seconds), **progress}
         return self._update(_held(lease), values)
 
-    def succeed(self, lease: Lease, new: ResultFiles, *, audio: dict[str, Any], model_sha256: str) -> bool:
+    def succeed(
+        self, lease: Lease, new: ResultFiles, *, audio: dict[str, Any], model_name: str, model_sha256: str
+    ) -> bool:
         """End a run with results."""
         values = NO_LEASE | {
             "status": Status.SUCCEEDED,
@@ -136,6 +138,7 @@ class JobRepository:
             "files": new.files,
             "result": new.result,
             "audio": audio,
+            "model_name": model_name,
             "model_sha256": model_sha256,
             "seconds_done": audio["duration"],
             "seconds_total": audio["duration"],

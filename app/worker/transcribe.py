@@ -15,6 +15,7 @@ from kombu.exceptions import KombuError
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.catalogue import ModelEntry
 from app.events import Event, error_document, make_event, publish
 from app.heartbeats import note_consumption
 from app.jobs.repository import Lease, ResultFiles
@@ -38,7 +39,7 @@ class Outcome:
 
     files: ResultFiles
     audio: dict[str, Any]
-    model_sha256: str
+    model: ModelEntry
 
 
 def transcribe(runtime: Runtime, job_id: str) -> None:
@@ -78,16 +79,15 @@ def transcribe(runtime: Runtime, job_id: str) -> None:
 def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
     settings = runtime.settings
     limits = AudioLimits(max_seconds=settings.max_seconds, max_channels=settings.max_channels, max_sr=settings.max_sr)
-    model = runtime.catalogue.get_or_default(job.model_name)
     with (
         Watch(runtime, lease) as watch,
         tempfile.TemporaryDirectory(dir=settings.temporary, prefix="run-") as folder,
     ):
         watch.progress("starting", 0.0, None)
         activations = Path(folder) / "activations"
-        transcriber = runtime.transcriber(model)
+        heard_by = runtime.listener(job.model_name)
         with runtime.storage.local_copy(audio_key(job.id)) as audio:
-            summary = transcriber.write_activations(
+            summary = heard_by.transcriber.write_activations(
                 audio,
                 activations,
                 limits=limits,
@@ -95,7 +95,7 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
             )
         watch.progress("writing", summary.duration, summary.duration)
         files = _store(runtime, job, activations, summary.warnings)
-    return Outcome(files, _audio_document(summary), model.sha256)
+    return Outcome(files, _audio_document(summary), heard_by.entry)
 
 
 def _store(runtime: Runtime, job: Job, activations: Path, warnings: list[str]) -> ResultFiles:
@@ -111,7 +111,10 @@ def _audio_document(summary: Any) -> dict[str, Any]:
 
 
 def _finish(runtime: Runtime, lease: Lease, job: Job, outcome: Outcome) -> None:
-    if not runtime.jobs.succeed(lease, outcome.files, audio=outcome.audio, model_sha256=outcome.model_sha256):
+    model = outcome.model
+    if not runtime.jobs.succeed(
+        lease, outcome.files, audio=outcome.audio, model_name=model.name, model_sha256=model.sha256
+    ):
         runtime.storage.delete(revision_prefix(job.id, outcome.files.revision))
         _clean_up(runtime, job.id)
         return

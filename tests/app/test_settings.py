@@ -24,7 +24,7 @@ def test_defaults_keep_to_this_machine_and_folder(monkeypatch: pytest.MonkeyPatc
     assert settings.storage == f"file://{tmp_path}/var/storage"
     assert settings.redis == f"unix://{tmp_path}/var/run/redis.sock"
     assert settings.broker == f"redis+socket://{tmp_path}/var/run/redis.sock"
-    assert (settings.checkpoints / "manifest.json").name == "manifest.json"
+    assert (settings.checkpoint / "manifest.json").name == "manifest.json"
 
 
 @pytest.mark.parametrize(
