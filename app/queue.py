@@ -62,7 +62,7 @@ def warm_up(celery: Celery) -> None:
 
 
 def send_transcription(celery: Celery, job_id: str, attempt: int) -> None:
-    """Say that a job waits."""
+    """Say that a job waits. Which one a worker then takes, whose turn it is decides."""
     celery.send_task(TRANSCRIBE, args=[job_id], task_id=f"{job_id}.{attempt}", queue=TRANSCRIBE, retry=False)
 
 

@@ -75,6 +75,14 @@ class Settings(BaseSettings):
         60.0, gt=0, description="A queue that nobody has consumed for so long is not ready."
     )
     decode_seconds: float = Field(10.0, gt=0, description="Longest wait for a new decoding before 503 is answered.")
+    limit_requests: int = Field(600, ge=0, description="Requests of one caller in a minute; 0 is without limit.")
+    limit_jobs: int = Field(1000, ge=0, description="Jobs of one caller that wait or run; 0 is without limit.")
+    limit_queued_minutes: float = Field(
+        6000.0, ge=0, description="Minutes of audio of one caller that wait; 0 is without limit."
+    )
+    limit_stored_bytes: int = Field(
+        50 * 2**30, ge=0, description="Bytes of recordings kept for one caller; 0 is without limit."
+    )
     worker_name: str = Field("", description="Name of this worker among all; unset means host name and process id.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line to write."

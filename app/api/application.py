@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(
         UploadLimit, max_upload_bytes=settings.max_upload_bytes, max_model_bytes=settings.max_model_bytes
     )
-    app.add_middleware(Gate, settings=settings, keys=context.keys)
+    app.add_middleware(Gate, settings=settings, keys=context.keys, sharing=context.sharing)
     app.add_middleware(SecurityHeaders)
     _tidy_description(app)
     return app

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from app.connections import open_async_redis, open_redis
 from app.database import open_database, session_factory
 from app.jobs.repository import JobRepository
+from app.jobs.sharing import SharingRepository
 from app.keys.repository import KeyRepository
 from app.queue import build_celery
 from app.served.folder import CheckpointFolder
@@ -33,6 +34,7 @@ class Context:
     models: ServedModels
     engine: Engine
     jobs: JobRepository
+    sharing: SharingRepository
     keys: KeyRepository
     storage: Storage
     redis: Redis
@@ -49,6 +51,7 @@ def build_context(settings: Settings) -> Context:
         models=ServedModels(CheckpointFolder(settings.checkpoint), ModelRepository(sessions)),
         engine=engine,
         jobs=JobRepository(sessions),
+        sharing=SharingRepository(sessions),
         keys=KeyRepository(sessions),
         storage=open_storage(settings.storage),
         redis=open_redis(settings),

@@ -1,8 +1,9 @@
-"""Nobody gets past without a key, where keys are asked for.
+"""Nobody gets past without a key, where keys are asked for, or beyond the limits.
 
 It stands before everything that reads a request's body: who may not come in cannot fill the disk either.
 """
 
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 
 from fastapi.concurrency import run_in_threadpool
@@ -11,9 +12,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.caller import SAFE, SESSION, Caller, is_foreign, network_of, require_scope
+from app.api.limits import RequestLimiter, refuse_beyond, too_many_requests
 from app.api.problems import GUARDED
-from app.api.upload_limit import answer_early
+from app.api.upload_limit import UPLOAD_PATH, answer_early
 from app.errors import Forbidden, Problem, Unauthorized, Unavailable
+from app.jobs.sharing import SharingRepository
 from app.keys.admission import asks_for_keys
 from app.keys.repository import KeyRepository
 from app.keys.table import ApiKey
@@ -26,20 +29,28 @@ BEARER = "bearer "
 class Gate:
     """Finds out who calls, and turns away who may not."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, keys: KeyRepository) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, keys: KeyRepository, sharing: SharingRepository) -> None:
         self._app = app
         self._settings = settings
         self._keys = keys
+        self._sharing = sharing
+        self._limiter = RequestLimiter(settings)
         self._asks = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and scope["path"].startswith(GUARDED):
-            try:
-                scope.setdefault("state", {})["caller"] = await run_in_threadpool(self._identify, scope)
-            except Problem as problem:
-                await answer_early(problem, scope, receive, send)
-                return
+        if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
+            await self._app(scope, receive, send)
+            return
+        caller, refusal = await run_in_threadpool(self._identify, scope)
+        standing = await self._limiter.count(caller.submitter)
+        if standing is not None:
+            send = standing.watch(send)
+            refusal = too_many_requests(standing) if standing.is_over else refusal
+        if refusal is not None:
+            await answer_early(refusal, scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
     def asks(self) -> bool:
@@ -47,20 +58,24 @@ class Gate:
         self._asks = self._asks or asks_for_keys(self._settings, self._keys)
         return self._asks
 
-    def _identify(self, scope: Scope) -> Caller:
-        headers = Headers(scope=scope)
-        method, path = scope["method"], scope["path"]
+    def _identify(self, scope: Scope) -> tuple[Caller, Problem | None]:
+        """Who calls, and why that one may not. Also one who may not is counted, by key or address."""
+        caller = Caller(None, network_of(scope["client"][0] if scope.get("client") else ""))
+        headers, method, path = Headers(scope=scope), scope["method"], scope["path"]
         secret = _bearer(headers)
-        if secret is None and method not in SAFE and is_foreign(headers, headers.get("host", "")):
-            raise Forbidden("The request comes from a page of another site.")
         try:
-            key = self._key(secret, session_token(headers))
-            asks = key is not None or self.asks()
-        except (OperationalError, InterfaceError) as error:
-            raise Unavailable("The database does not answer. Nothing was lost; try again.") from error
-        if path != SESSION and asks:
-            _require(key, secret, method, path)
-        return Caller(key, network_of(scope["client"][0] if scope.get("client") else ""))
+            caller = replace(caller, key=self._key(secret, session_token(headers)))
+            if secret is None and method not in SAFE and is_foreign(headers, headers.get("host", "")):
+                raise Forbidden("The request comes from a page of another site.")
+            if path != SESSION and (caller.key is not None or self.asks()):
+                _require(caller.key, secret, method, path)
+            if method == "POST" and path == UPLOAD_PATH and caller.submitter is not None:
+                refuse_beyond(self._settings, self._sharing.usage(caller.submitter))
+        except Problem as problem:
+            return caller, problem
+        except (OperationalError, InterfaceError):
+            return caller, Unavailable("The database does not answer. Nothing was lost; try again.")
+        return caller, None
 
     def _key(self, secret: str | None, token: str | None) -> ApiKey | None:
         if secret is not None:

@@ -24,6 +24,7 @@ from app.errors import (
     OutOfSpace,
     Problem,
     TooLarge,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     problem_type,
@@ -53,6 +54,9 @@ class ProblemBody(BaseModel):
     detail: str = Field(description="What was wrong this time, for a person.")
     instance: str = Field(description="The address that was asked for.")
     errors: list[FieldError] | None = Field(None, description="The fields, where fields were wrong.")
+    violated_policies: list[str] | None = Field(
+        None, alias="violated-policies", description="The limits that were reached, where the caller has reached some."
+    )
 
 
 class ProblemResponse(JSONResponse):
@@ -93,7 +97,7 @@ def _guarded_responses() -> dict[str, Any]:
             "description": problem.title,
             "content": {MEDIA_TYPE: _described(problem)["content"][MEDIA_TYPE] | {"schema": schema}},
         }
-        for problem in (Unauthorized, Forbidden)
+        for problem in (Unauthorized, Forbidden, TooManyRequests)
     }
 
 
@@ -175,10 +179,13 @@ EXAMPLES: dict[str, str] = {
     "method-not-allowed": "This address knows GET, POST.",
     "not-ready": "The job is running; it has no result yet.",
     "model-exists": "There is a model 'piano' already, and it is not replaced; choose another name.",
+    "request-in-flight": "A request with this Idempotency-Key is just being stored; ask again in a second.",
+    "idempotency-key-reused": "The Idempotency-Key was used for another file or other options; choose a new one.",
     "expired": "The job expired on 2026-03-08T09:30:00+00:00.",
     "too-large": "The file may have at most 536870912 bytes.",
     "range-not-satisfiable": "The file has 4096 bytes.",
     "invalid-request": "onset_threshold: Input should be less than or equal to 0.99",
+    "quota-exceeded": "More than 600 requests within 60 s; wait 12 s.",
     "internal": "The request could not be served.",
     "unavailable": "The queue does not answer. Nothing was lost; try again.",
     "out-of-space": "The service has no space left. Nothing was stored.",

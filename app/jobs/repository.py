@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
+from sqlalchemy.orm import Session, sessionmaker
 
 from app.clock import utc_now
 from app.jobs.states import ACTIVE, ErrorCode, Status
-from app.jobs.table import Job
+from app.jobs.table import Job, is_value
 
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_holder": None, "lease_expires_at": None}
 
@@ -52,19 +52,17 @@ class JobRepository:
 
     def page(self, *, size: int, after: tuple[datetime, str] | None, owner: str | None = None) -> Sequence[Job]:
         """Up to `size` jobs of one owner, newest first, from behind `after` (the last one seen) on."""
-        query = select(Job).where(Job.status != Status.DELETED, _is(Job.owner, owner))
+        query = select(Job).where(Job.status != Status.DELETED, is_value(Job.owner, owner))
         if after is not None:
             created, job_id = after
             query = query.where(or_(Job.created_at < created, and_(Job.created_at == created, Job.id < job_id)))
         with self._sessions() as session:
             return session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(size)).all()
 
-    def queue_position(self, job: Job) -> int:
-        """How many jobs will be started up to and including this one."""
-        before = or_(Job.queued_at < job.queued_at, and_(Job.queued_at == job.queued_at, Job.id <= job.id))
-        query = select(func.count()).where(Job.status == Status.QUEUED, before)
+    def by_request_key(self, request_key: str) -> Job | None:
+        """The job that a request with this key has made."""
         with self._sessions() as session:
-            return max(1, session.scalar(query) or 0)  # it may have been started in between
+            return session.scalar(select(Job).where(Job.request_key == request_key))
 
     # The caller's changes ----------------------------------------------------------------------------------------
 
@@ -86,7 +84,7 @@ class JobRepository:
     def change_owner(self, former: str | None, owner: str) -> int:
         """Give all jobs of one owner to another; tells how many. Whose turn they take changes with it."""
         with self._sessions.begin() as session:
-            statement = update(Job).where(_is(Job.owner, former))
+            statement = update(Job).where(is_value(Job.owner, former))
             return _count(session.execute(statement.values(owner=owner, submitter=owner)))
 
     def mark_deleted(self, job_id: str) -> bool:
@@ -209,11 +207,6 @@ class JobRepository:
     def _update(self, where: Iterable[ColumnElement[bool]], values: dict[str, Any]) -> bool:
         with self._sessions.begin() as session:
             return _changed(session.execute(update(Job).where(*where).values(**values)))
-
-
-def _is(column: InstrumentedAttribute[str | None], value: str | None) -> ColumnElement[bool]:
-    """Equality that also finds NULL, in the way for which both databases use their indexes."""
-    return column.is_(None) if value is None else column == value
 
 
 def _held(lease: Lease) -> list[ColumnElement[bool]]:

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, Index, Integer, String, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, ColumnElement, DateTime, Dialect, Float, Index, Integer, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 
 from app.jobs.states import Status
 
@@ -90,3 +90,8 @@ class Job(Base):
     error_code: Mapped[str | None] = mapped_column(String(32))
     error_message: Mapped[str | None] = mapped_column(String(1000))
     files_gone: Mapped[bool] = mapped_column(default=False)
+
+
+def is_value(column: InstrumentedAttribute[str | None], value: str | None) -> ColumnElement[bool]:
+    """Equality that also finds NULL, in the way for which both databases use their indexes."""
+    return column.is_(None) if value is None else column == value

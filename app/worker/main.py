@@ -93,10 +93,10 @@ class Worker:
         end_canary(self.runtime.redis, queue)
 
     def _transcribe(self, job_id: str) -> None:
-        from app.worker.transcribe import transcribe
+        from app.worker.transcribe import transcribe_next
 
         self._check_models()  # who adds one does not wait behind all jobs of the queue
-        transcribe(self.runtime, job_id)
+        transcribe_next(self.runtime)
 
     def _check_models(self) -> None:
         from app.worker.check_models import check_models

@@ -13,6 +13,7 @@ from app.catalogue import ModelEntry, file_of
 from app.connections import open_redis
 from app.database import open_database, session_factory
 from app.jobs.repository import JobRepository
+from app.jobs.sharing import SharingRepository
 from app.served.folder import CheckpointFolder
 from app.served.models import ServedModels
 from app.served.repository import ModelRepository
@@ -34,6 +35,7 @@ class Runtime:
     settings: Settings
     models: ServedModels
     jobs: JobRepository
+    sharing: SharingRepository
     storage: Storage
     redis: Redis
     celery: Celery
@@ -101,6 +103,7 @@ def build_runtime(settings: Settings, celery: Celery, stop: StopFlag) -> Runtime
         settings=settings,
         models=ServedModels(CheckpointFolder(settings.checkpoint), ModelRepository(sessions)),
         jobs=JobRepository(sessions),
+        sharing=SharingRepository(sessions),
         storage=open_storage(settings.storage),
         redis=open_redis(settings),
         celery=celery,

@@ -42,8 +42,15 @@ class Outcome:
     model: ModelEntry
 
 
-def transcribe(runtime: Runtime, job_id: str) -> None:
-    """Run a job if it still waits."""
+def transcribe_next(runtime: Runtime) -> None:
+    """Run the job whose turn it is. A message says that some job waits; which one is next, the table says."""
+    while (job_id := runtime.sharing.next_job()) is not None:
+        if transcribe(runtime, job_id):
+            return
+
+
+def transcribe(runtime: Runtime, job_id: str) -> bool:
+    """Run a job if it still waits; whether it did."""
     settings = runtime.settings
     try:
         note_consumption(runtime.redis, TRANSCRIBE)
@@ -53,7 +60,7 @@ def transcribe(runtime: Runtime, job_id: str) -> None:
     job = runtime.jobs.get(job_id)
     if lease is None or job is None:
         log.info("job %s does not wait any more", job_id)
-        return
+        return False
     log.info("job %s: start, attempt %d", job_id, job.attempts)
     try:
         _finish(runtime, lease, job, _run(runtime, lease, job))
@@ -74,6 +81,7 @@ def transcribe(runtime: Runtime, job_id: str) -> None:
     except Exception:
         log.exception("job %s failed", job_id)
         _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
+    return True
 
 
 def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:

@@ -203,7 +203,7 @@ def test_a_model_that_was_sent_is_checked_and_served(whole: Service, http: httpx
     answer = http.patch("/v1/models", json={"default": "loud"})
     assert "default: there is no such model; there are" in problem(answer, 422, "invalid-request")["detail"]
     http.patch("/v1/models", json={"default": former})
-    stored = [path for path in (whole.var / "storage" / "models").iterdir()]
+    stored = (whole.var / "storage" / "models").iterdir()
     assert [file_sha256(path) for path in stored] == [_sha256(data)]
 
 
