@@ -13,6 +13,8 @@ from app.options import Decoding
 
 MANIFEST = "manifest.json"
 SUFFIX = ".safetensors"
+# What somebody may call an added model.
+ADDED_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
 # Of a checkpoint that nobody has tuned.
 UNTUNED = Decoding(onset_threshold=0.5, frame_threshold=0.5, min_note_ms=40.0)
 
@@ -57,7 +59,7 @@ class ModelMetadata(BaseModel):
     An entry of a manifest is also one of these.
     """
 
-    name: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[str, Field(max_length=100, pattern=f"^{ADDED_NAME}$")]
     sha256: Sha256
     trained_on: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=100)] = []
     licence: Annotated[str, Field(max_length=200)] = "not stated"

@@ -1,6 +1,7 @@
 """The checkpoints that are served, and adding one to a running service."""
 
 import contextlib
+import re
 import secrets
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from app.api.caller import InCaller
 from app.api.context import Context, InContext
 from app.api.problems import documented
 from app.api.schemas import MODEL_EXAMPLE, ModelBody, ModelList
-from app.catalogue import ModelEntry, ModelMetadata
+from app.catalogue import ADDED_NAME, ModelEntry, ModelMetadata
 from app.checkpoint_header import Header, HeaderError, read_header
 from app.errors import InvalidRequest, ModelExists, NotFound, OutOfSpace
 from app.queue import send_model_check
@@ -109,7 +110,7 @@ def read_model(
 ) -> ModelStatus:
     """Read a model: also one that is not served yet, or was refused."""
     entry = context.models.catalogue().get(name)
-    row = context.models.added.get(name)
+    row = context.models.added.get(name) if re.fullmatch(ADDED_NAME, name) else None
     if row is not None and (entry is None or entry.stored is not None):
         return _status(row)
     if entry is None:

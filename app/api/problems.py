@@ -78,7 +78,11 @@ def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI puts every schema under application/json; a problem's belongs under its own type."""
+    """Put problems under their own type, where FastAPI has application/json, and say what the gate asks for."""
+    document["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key, where the service asks for keys."}
+    }
+    document["security"] = [{}, {"key": []}]
     for address, path in document["paths"].items():
         for operation in path.values():
             if address.startswith(GUARDED):

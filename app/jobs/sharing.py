@@ -73,16 +73,11 @@ class SharingRepository:
     def turns(self) -> Turns:
         """Whose turn it is."""
         with self._sessions() as session:
-            waiting = dict(
-                session.execute(
-                    select(Job.submitter, func.count()).where(Job.status == Status.QUEUED).group_by(Job.submitter)
-                )
-                .tuples()
-                .all()
-            )
+            counted = select(Job.submitter, func.count().label("jobs")).where(Job.status == Status.QUEUED)
+            waiting = {row.submitter: row.jobs for row in session.execute(counted.group_by(Job.submitter))}
             named = or_(Job.submitter.in_([one for one in waiting if one is not None]), Job.submitter.is_(None))
-            started = select(Job.submitter, func.max(Job.started_at)).where(named).group_by(Job.submitter)
-            last = {submitter: at for submitter, at in session.execute(started) if at is not None}
+            started = select(Job.submitter, func.max(Job.started_at).label("last")).where(named).group_by(Job.submitter)
+            last = {row.submitter: row.last for row in session.execute(started) if row.last is not None}
         return Turns(waiting, last)
 
     def next_job(self) -> str | None:

@@ -24,8 +24,8 @@ def check_models(runtime: Runtime) -> None:
     try:
         for row in runtime.models.added.unchecked():
             _check(runtime, row)
-    except SQLAlchemyError as error:
-        log.error("added models are not checked: the database does not answer: %s", error)
+    except (SQLAlchemyError, OSError) as error:
+        log.error("added models are not checked for now: %s", error)
 
 
 def _check(runtime: Runtime, row: AddedModel) -> None:
@@ -42,8 +42,10 @@ def _check(runtime: Runtime, row: AddedModel) -> None:
     except ModelError as error:
         log.error("model %s is refused: %s", row.name, error.message)
         models.refuse(row, "It cannot be loaded: it holds no network of this version, or it was changed.")
-    except (MemoryError, RuntimeError, ValueError) as error:
-        log.error("model %s is refused: %s", row.name, error)
+    except (SQLAlchemyError, OSError):
+        raise
+    except Exception:
+        log.exception("model %s is refused", row.name)
         models.refuse(row, "It was loaded and cannot transcribe.")
     else:
         log.info("model %s %s is served", row.name, row.sha256[:8])

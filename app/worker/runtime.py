@@ -53,15 +53,14 @@ class Runtime:
         if former is not None and former.entry.sha256 == entry.sha256:
             return former
         try:
-            loaded = Loaded(entry, self.load(entry))
+            loaded = self._keep(entry)
         except Exception:
             if former is None:
                 raise
             log.exception("model %s %s cannot be loaded; its predecessor goes on", entry.name, entry.sha256[:8])
             return former
         served = {one.name for one in catalogue.models}
-        self._loaded = {one: kept for one, kept in self._loaded.items() if one in served} | {entry.name: loaded}
-        log.info("model %s %s is loaded", entry.name, entry.sha256[:8])
+        self._loaded = {one: kept for one, kept in self._loaded.items() if one in served}
         return loaded
 
     def load(self, entry: ModelEntry) -> "Transcriber":
@@ -78,8 +77,14 @@ class Runtime:
             )
 
     def load_default(self) -> None:
-        """Load the network that most jobs ask for."""
-        self.listener(self.models.catalogue().default)
+        """Load the network that most jobs ask for, as it was published; the database may be away."""
+        published = self.models.folder.current()
+        self._keep(published.get_or_default(published.default))
+
+    def _keep(self, entry: ModelEntry) -> "Loaded":
+        loaded = self._loaded[entry.name] = Loaded(entry, self.load(entry))
+        log.info("model %s %s is loaded", entry.name, entry.sha256[:8])
+        return loaded
 
     def _file(self, entry: ModelEntry) -> AbstractContextManager[Path]:
         if entry.stored is not None:
