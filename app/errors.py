@@ -31,9 +31,13 @@ class Problem(HTTPException):
         return document | ({"errors": self.errors} if self.errors else {})
 
 
+# Kinds of problem that have a name everywhere.
+REGISTERED_TYPES = {"quota-exceeded": "https://iana.org/assignments/http-problem-types#quota-exceeded"}
+
+
 def problem_type(code: str) -> str:
     """The name of a kind of problem. Stable; programs may compare it."""
-    return f"urn:amt:problem:{code}"
+    return REGISTERED_TYPES.get(code) or f"urn:amt:problem:{code}"
 
 
 class InternalProblem(Problem):
@@ -46,6 +50,25 @@ class MalformedRequest(Problem):
     status = HTTPStatus.BAD_REQUEST
     code = "malformed-request"
     title = "The request cannot be read"
+
+
+class Unauthorized(Problem):
+    """No key, or none of ours."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "unauthorized"
+    title = "An API key is needed"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(Problem):
+    """The key is good, and does not allow this."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "forbidden"
+    title = "This is not allowed to the caller"
 
 
 class NotFound(Problem):
@@ -70,6 +93,33 @@ class NotReady(Problem):
     status = HTTPStatus.CONFLICT
     code = "not-ready"
     title = "The job has no result"
+
+
+class ModelExists(Problem):
+    """The name of a model is taken."""
+
+    status = HTTPStatus.CONFLICT
+    code = "model-exists"
+    title = "There is such a model already"
+
+
+class RequestInFlight(Problem):
+    """The same request is under way already."""
+
+    status = HTTPStatus.CONFLICT
+    code = "request-in-flight"
+    title = "The first request with this Idempotency-Key is not finished"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
+
+
+class IdempotencyKeyReused(Problem):
+    """Another request under a key that stands for one."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "idempotency-key-reused"
+    title = "The Idempotency-Key belongs to another request"
 
 
 class Gone(Problem):
@@ -104,6 +154,22 @@ class InvalidRequest(Problem):
     title = "A field of the request is not allowed"
 
 
+class TooManyRequests(Problem):
+    """The caller has taken up what it may."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "quota-exceeded"
+    title = "The caller has reached a limit"
+
+    def __init__(self, detail: str, *, policy: str, retry_after: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+        self.policy = policy
+
+    def body(self, instance: str) -> dict[str, Any]:
+        """The problem document, which names the limit (draft-ietf-httpapi-ratelimit-headers)."""
+        return super().body(instance) | {"violated-policies": [self.policy]}
+
+
 class Unavailable(Problem):
     """A part of the service is away for the moment."""
 
@@ -125,13 +191,19 @@ class OutOfSpace(Problem):
 
 ALL_PROBLEMS: tuple[type[Problem], ...] = (
     MalformedRequest,
+    Unauthorized,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     NotReady,
+    ModelExists,
+    RequestInFlight,
+    IdempotencyKeyReused,
     Gone,
     TooLarge,
     RangeNotSatisfiable,
     InvalidRequest,
+    TooManyRequests,
     InternalProblem,
     Unavailable,
     OutOfSpace,

@@ -17,6 +17,7 @@ TRANSCRIBE = "transcribe"
 DECODE = "decode"
 QUEUES = (TRANSCRIBE, DECODE)
 CANARY = "canary"
+CHECK_MODELS = "check_models"
 # Above the wall clock that the job itself keeps (app.worker.watch), which is the one that normally ends it.
 HARD_LIMIT_MARGIN = 120
 
@@ -61,7 +62,7 @@ def warm_up(celery: Celery) -> None:
 
 
 def send_transcription(celery: Celery, job_id: str, attempt: int) -> None:
-    """Say that a job waits."""
+    """Say that a job waits. Which one a worker then takes, whose turn it is decides."""
     celery.send_task(TRANSCRIBE, args=[job_id], task_id=f"{job_id}.{attempt}", queue=TRANSCRIBE, retry=False)
 
 
@@ -75,6 +76,11 @@ def send_decoding(celery: Celery, job_id: str, request_id: str, options: dict[st
 def send_canary(celery: Celery, queue: str, *, expires: float) -> None:
     """Send an empty task, to see that somebody consumes."""
     celery.send_task(CANARY, args=[queue], queue=queue, expires=expires, retry=False)
+
+
+def send_model_check(celery: Celery) -> None:
+    """Say that an added model waits to be loaded. Workers also look by themselves."""
+    celery.send_task(CHECK_MODELS, queue=TRANSCRIBE, retry=False)
 
 
 def announced_jobs(redis: Redis) -> set[str]:

@@ -8,9 +8,9 @@ import os
 import socket
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "AMT_"
@@ -31,7 +31,11 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port that the API and the page listen on.")
     allow_public: Literal["", "without-keys"] = Field(
         "",
-        description="`without-keys` allows an address that others can reach, although nobody is asked for a key.",
+        description="`without-keys` allows an address that others can reach, although there are no API keys.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses of reverse proxies, by commas, whose word for a caller's address is taken.",
     )
     var: Path = Field(Path("var"), description="Folder of everything the service keeps.")
     database_url: str = Field(
@@ -41,10 +45,11 @@ class Settings(BaseSettings):
         "", description="redis://, rediss:// or unix:// URL; unset means the Redis that `amt serve` starts."
     )
     storage_url: str = Field("", description="file:// URL of audio and results; unset means `storage` in `AMT_VAR`.")
-    checkpoints: Path = Field(
+    checkpoint: Path = Field(
         default_factory=lambda: _shipped_checkpoints(),
-        description="Folder with manifest.json and the checkpoints it names.",
+        description="Folder with manifest.json and the checkpoints it names, or one checkpoint (.safetensors).",
     )
+    max_model_bytes: int = Field(256 * 2**20, ge=1, description="Largest checkpoint that can be added, in bytes.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
     threads: int | None = Field(None, ge=1, description="Threads of one network run; unset means all cores.")
     concurrency: int = Field(1, ge=1, le=64, description="Recordings that one transcription worker runs at once.")
@@ -70,12 +75,20 @@ class Settings(BaseSettings):
         60.0, gt=0, description="A queue that nobody has consumed for so long is not ready."
     )
     decode_seconds: float = Field(10.0, gt=0, description="Longest wait for a new decoding before 503 is answered.")
+    limit_requests: int = Field(600, ge=0, description="Requests of one caller in a minute; 0 is without limit.")
+    limit_jobs: int = Field(1000, ge=0, description="Jobs of one caller that wait or run; 0 is without limit.")
+    limit_queued_minutes: float = Field(
+        6000.0, ge=0, description="Minutes of audio of one caller that wait; 0 is without limit."
+    )
+    limit_stored_bytes: int = Field(
+        50 * 2**30, ge=0, description="Bytes of recordings kept for one caller; 0 is without limit."
+    )
     worker_name: str = Field("", description="Name of this worker among all; unset means host name and process id.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line to write."
     )
 
-    @field_validator("var", "checkpoints")
+    @field_validator("var", "checkpoint")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
@@ -105,15 +118,10 @@ class Settings(BaseSettings):
             raise ValueError("must start with file:///")
         return url
 
-    @model_validator(mode="after")
-    def _private_without_keys(self) -> Self:
-        """Nobody is asked for a key yet: only this machine may come in, unless the operator says otherwise in words."""
-        if not is_loopback(self.host) and self.allow_public != "without-keys":
-            raise ValueError(
-                f"{PREFIX}HOST={self.host} lets other machines in and there are no API keys; "
-                f"listen on 127.0.0.1, or set {PREFIX}ALLOW_PUBLIC=without-keys if that is what you want"
-            )
-        return self
+    @property
+    def is_private(self) -> bool:
+        """Whether only this machine may come in, or the operator has said in words that anybody may."""
+        return is_loopback(self.host) or self.allow_public == "without-keys"
 
     @property
     def database(self) -> str:

@@ -67,7 +67,7 @@ class Sweeper:
                 self._say_recovered(job.id)
 
     def announce_waiting_jobs(self) -> None:
-        """Send a message for every waiting job that has none.
+        """Send messages until there are as many as waiting jobs; a message brings the job whose turn it is.
 
         The table is read before the messages: a job that is taken in between has left both, and gets one message
         too many, which does no harm.
@@ -76,10 +76,10 @@ class Sweeper:
         if not waiting:
             return
         announced = announced_jobs(self._redis)
-        for job_id in waiting:
-            if job_id not in announced:
-                log.info("job %s waits and has no message; sent again", job_id)
-                send_transcription(self._celery, job_id, 0)
+        missing = max(0, len(waiting) - len(announced))
+        for job_id in [one for one in waiting if one not in announced][:missing]:
+            log.info("job %s waits and has no message; sent again", job_id)
+            send_transcription(self._celery, job_id, 0)
 
     def send_canaries(self) -> None:
         """Try every queue that was not consumed of late."""

@@ -8,8 +8,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.api import decode, docs, events, health, models, page, results, transcriptions
+from app.api import decode, docs, events, health, models, page, results, session, transcriptions
 from app.api.context import Context, build_context
+from app.api.gate import Gate
 from app.api.headers import SecurityHeaders
 from app.api.problems import add_problem_handlers, tidy_openapi
 from app.api.upload_limit import UploadLimit
@@ -33,12 +34,16 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=_open_and_close,
     )
-    app.state.context = build_context(settings)
-    for part in (transcriptions, events, results, decode, models, health, docs):
+    context = build_context(settings)
+    app.state.context = context
+    for part in (transcriptions, events, results, decode, models, session, health, docs):
         app.include_router(part.router)
     page.add_page(app)
     add_problem_handlers(app)
-    app.add_middleware(UploadLimit, max_upload_bytes=settings.max_upload_bytes)
+    app.add_middleware(
+        UploadLimit, max_upload_bytes=settings.max_upload_bytes, max_model_bytes=settings.max_model_bytes
+    )
+    app.add_middleware(Gate, settings=settings, keys=context.keys, sharing=context.sharing)
     app.add_middleware(SecurityHeaders)
     _tidy_description(app)
     return app

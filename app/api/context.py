@@ -9,11 +9,15 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import Engine
 
-from app.catalogue import Catalogue, load_catalogue
 from app.connections import open_async_redis, open_redis
 from app.database import open_database, session_factory
 from app.jobs.repository import JobRepository
+from app.jobs.sharing import SharingRepository
+from app.keys.repository import KeyRepository
 from app.queue import build_celery
+from app.served.folder import CheckpointFolder
+from app.served.models import ServedModels
+from app.served.repository import ModelRepository
 from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage
@@ -27,9 +31,11 @@ class Context:
     """The parts of the service that a request may need."""
 
     settings: Settings
-    catalogue: Catalogue
+    models: ServedModels
     engine: Engine
     jobs: JobRepository
+    sharing: SharingRepository
+    keys: KeyRepository
     storage: Storage
     redis: Redis
     async_redis: AsyncRedis
@@ -39,11 +45,14 @@ class Context:
 def build_context(settings: Settings) -> Context:
     """Open everything lazily: no connection is made here."""
     engine = open_database(settings.database)
+    sessions = session_factory(engine)
     return Context(
         settings=settings,
-        catalogue=load_catalogue(settings.checkpoints),
+        models=ServedModels(CheckpointFolder(settings.checkpoint), ModelRepository(sessions)),
         engine=engine,
-        jobs=JobRepository(session_factory(engine)),
+        jobs=JobRepository(sessions),
+        sharing=SharingRepository(sessions),
+        keys=KeyRepository(sessions),
         storage=open_storage(settings.storage),
         redis=open_redis(settings),
         async_redis=open_async_redis(settings, longest_wait=max(STREAM_WAIT_SECONDS, settings.decode_seconds)),

@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from kombu.exceptions import KombuError
 from redis import RedisError
 
+from app.api.caller import InCaller
 from app.api.context import Context, InContext
 from app.api.lookup import FoundResult, find_job, find_result
 from app.api.problems import documented
@@ -28,6 +29,7 @@ DECODE_EXAMPLE = {"onset_threshold": 0.6, "min_note_ms": 80}
 async def decode(
     job: FoundResult,
     context: InContext,
+    caller: InCaller,
     wanted: Annotated[OptionsRequest | None, Body(openapi_examples={"stricter": {"value": DECODE_EXAMPLE}})] = None,
 ) -> JobBody:
     """Decode the notes again with other options, without running the network.
@@ -35,11 +37,12 @@ async def decode(
     What is absent takes the model's default, not the job's former value: the same request always gives the same notes.
     The new notes become the job's result.
     """
-    model = context.catalogue.get(job.model_name)
+    catalogue = await run_in_threadpool(context.models.catalogue)
+    model = catalogue.get(job.model_name)
     defaults = model.decoding if model else Decoding.model_validate(job.options)
     options = (wanted or OptionsRequest()).resolve(defaults)
     outcome = await _decoded(context, job.id, options)
-    fresh = find_result(await run_in_threadpool(find_job, job.id, context))  # it may be deleted by now
+    fresh = find_result(await run_in_threadpool(find_job, job.id, context, caller))  # it may be deleted by now
     if outcome != "done":
         raise InternalProblem("The notes could not be decoded again.")
     return job_body(fresh)

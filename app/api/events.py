@@ -129,7 +129,7 @@ async def _terminal_event_waits(context: Context, job_id: str, last_id: str) -> 
 
 
 async def _message(context: Context, job: Job, event_id: str, event: Event) -> str:
-    position = await run_in_threadpool(context.jobs.queue_position, job) if event["status"] == Status.QUEUED else None
+    position = await run_in_threadpool(context.sharing.position, job) if event["status"] == Status.QUEUED else None
     started: datetime | None = job.started_at
     data = job_event(job.id, event, started_at=started, queue_position=position).model_dump_json()
     name = "finished" if is_terminal(event) else "progress"

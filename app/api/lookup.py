@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
+from app.api.caller import InCaller
 from app.api.context import InContext
 from app.errors import Gone, NotFound, NotReady
 from app.jobs.states import Status
@@ -16,10 +17,10 @@ JOB_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 JobId = Annotated[str, Path(description="The job's `id`.", examples=["q3fX0mI0R2uVJm4s9o3f7Q"])]
 
 
-def find_job(job_id: JobId, context: InContext) -> Job:
-    """The job of an id. What was never ours does not even reach the database."""
+def find_job(job_id: JobId, context: InContext, caller: InCaller) -> Job:
+    """The job of an id. What was never ours does not even reach the database, and another's does not exist."""
     job = context.jobs.get(job_id) if JOB_ID.fullmatch(job_id) else None
-    if job is None or job.status == Status.DELETED:
+    if job is None or job.status == Status.DELETED or job.owner != caller.owner:
         raise NotFound("There is no such job.")
     if job.status == Status.EXPIRED:
         raise Gone(f"The job expired on {job.expires_at.isoformat()}.")

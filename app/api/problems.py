@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.errors import (
+    Forbidden,
     InternalProblem,
     InvalidRequest,
     MalformedRequest,
@@ -23,6 +24,8 @@ from app.errors import (
     OutOfSpace,
     Problem,
     TooLarge,
+    TooManyRequests,
+    Unauthorized,
     Unavailable,
     problem_type,
 )
@@ -30,6 +33,8 @@ from app.errors import (
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+# Where a caller has to be known; app.api.gate turns away the others before any handler is asked.
+GUARDED = "/v1/"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -49,6 +54,9 @@ class ProblemBody(BaseModel):
     detail: str = Field(description="What was wrong this time, for a person.")
     instance: str = Field(description="The address that was asked for.")
     errors: list[FieldError] | None = Field(None, description="The fields, where fields were wrong.")
+    violated_policies: list[str] | None = Field(
+        None, alias="violated-policies", description="The limits that were reached, where the caller has reached some."
+    )
 
 
 class ProblemResponse(JSONResponse):
@@ -70,14 +78,31 @@ def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def tidy_openapi(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI puts every schema under application/json; a problem's belongs under its own type."""
-    for path in document["paths"].values():
+    """Put problems under their own type, where FastAPI has application/json, and say what the gate asks for."""
+    document["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key, where the service asks for keys."}
+    }
+    document["security"] = [{}, {"key": []}]
+    for address, path in document["paths"].items():
         for operation in path.values():
+            if address.startswith(GUARDED):
+                operation["responses"] |= _guarded_responses()
             for response in operation["responses"].values():
                 content = response.get("content", {})
                 if MEDIA_TYPE in content and "application/json" in content:
                     content[MEDIA_TYPE] |= content.pop("application/json")
     return document
+
+
+def _guarded_responses() -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
+    return {
+        str(int(problem.status)): {
+            "description": problem.title,
+            "content": {MEDIA_TYPE: _described(problem)["content"][MEDIA_TYPE] | {"schema": schema}},
+        }
+        for problem in (Unauthorized, Forbidden, TooManyRequests)
+    }
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -152,13 +177,19 @@ def _our_bug(request: Request, error: Exception) -> ProblemResponse:
 
 EXAMPLES: dict[str, str] = {
     "malformed-request": "There was an error parsing the body",
+    "unauthorized": "The API key is not one of this service's, or it was revoked.",
+    "forbidden": "This needs a key with the scope admin; amt_q3fX0mI0 has read, transcribe.",
     "not-found": "There is no job q3fX0mI0R2uVJm4s9o3f7Q.",
     "method-not-allowed": "This address knows GET, POST.",
     "not-ready": "The job is running; it has no result yet.",
+    "model-exists": "There is a model 'piano' already, and it is not replaced; choose another name.",
+    "request-in-flight": "A request with this Idempotency-Key is just being stored; ask again in a second.",
+    "idempotency-key-reused": "The Idempotency-Key was used for another file or other options; choose a new one.",
     "expired": "The job expired on 2026-03-08T09:30:00+00:00.",
     "too-large": "The file may have at most 536870912 bytes.",
     "range-not-satisfiable": "The file has 4096 bytes.",
     "invalid-request": "onset_threshold: Input should be less than or equal to 0.99",
+    "quota-exceeded": "More than 600 requests within 60 s; wait 12 s.",
     "internal": "The request could not be served.",
     "unavailable": "The queue does not answer. Nothing was lost; try again.",
     "out-of-space": "The service has no space left. Nothing was stored.",

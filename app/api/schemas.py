@@ -159,6 +159,22 @@ class JobEvent(BaseModel):
     error: JobError | None
 
 
+MODEL_EXAMPLE: dict[str, Any] = {
+    "name": "piano",
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "bytes": 3145728,
+    "parameters": 780000,
+    "frame_rate": 31.25,
+    "trained_on": ["maps/train"],
+    "licence": "CC-BY-NC-SA-4.0",
+    "scores": [{"data": "maps/validation", "metric": "note F1 (onset 50 ms)", "value": 0.8}],
+    "decoding": {"onset_threshold": 0.5, "frame_threshold": 0.4, "min_note_ms": 50.0},
+    "created": "2026-03-01",
+    "description": "Piano, 88 keys.",
+}
+MODELS_EXAMPLE: dict[str, Any] = {"default": "piano", "models": [MODEL_EXAMPLE]}
+
+
 class ModelBody(BaseModel):
     """A checkpoint that is served."""
 
@@ -177,6 +193,8 @@ class ModelBody(BaseModel):
 
 class ModelList(BaseModel):
     """All checkpoints that are served."""
+
+    model_config = ConfigDict(json_schema_extra={"example": MODELS_EXAMPLE})
 
     default: str
     models: list[ModelBody]

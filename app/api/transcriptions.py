@@ -8,23 +8,31 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from kombu.exceptions import KombuError
 from pydantic import Field
 from redis import RedisError
-from starlette.status import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
+from sqlalchemy.exc import IntegrityError
+from starlette.status import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
+from app.api.caller import Caller, InCaller
 from app.api.context import Context, InContext
+from app.api.idempotency import IdempotencyKey, file_sha256, fingerprint, in_flight, request_key, require_same
+from app.api.length import guess_seconds
+from app.api.limits import refuse_beyond
 from app.api.lookup import FoundJob
 from app.api.problems import documented
 from app.api.schemas import JobBody, JobPage
 from app.api.upload_limit import too_large
 from app.api.views import job_body
+from app.api.waiting import InWait, wait_for_end
 from app.catalogue import ModelEntry
 from app.clock import utc_now
-from app.errors import Gone, InvalidRequest, NotFound, OutOfSpace
+from app.errors import Gone, InvalidRequest, NotFound, OutOfSpace, RequestInFlight
 from app.events import error_document, forget, last_event, make_event, publish
 from app.file_names import clean_name
-from app.jobs.states import ErrorCode, Status
+from app.jobs.sharing import Turns
+from app.jobs.states import TERMINAL, ErrorCode, Status
 from app.jobs.table import Job
 from app.options import OptionsRequest
 from app.queue import send_transcription
@@ -61,60 +69,76 @@ async def refuse_repeated_fields(request: Request) -> None:
     "",
     status_code=HTTP_202_ACCEPTED,
     response_model=JobBody,
-    responses=documented(OutOfSpace)
+    responses=documented(Gone, RequestInFlight, OutOfSpace)
     | {
+        200: {
+            "description": "The job, ended within the time that `Prefer: wait=N` gave it.",
+            "model": JobBody,
+        },
         202: {
             "description": "Accepted: the recording is stored and the job will run.",
             "headers": {
                 "Location": {"description": "Address of the job.", "schema": {"type": "string"}},
                 "Retry-After": {"description": "Seconds to wait before asking.", "schema": {"type": "integer"}},
+                "Idempotency-Replayed": {
+                    "description": "`true` where the job was made by an earlier request with this Idempotency-Key.",
+                    "schema": {"type": "string"},
+                },
             },
-        }
+        },
     },
     dependencies=[Depends(refuse_repeated_fields)],
 )
-def create(
-    form: Annotated[TranscriptionForm, Form(media_type="multipart/form-data")], context: InContext, response: Response
+async def create(
+    form: Annotated[TranscriptionForm, Form(media_type="multipart/form-data")],
+    context: InContext,
+    caller: InCaller,
+    response: Response,
+    wait: InWait,
+    idempotency_key: IdempotencyKey = None,
 ) -> JobBody:
     """Upload a recording to be transcribed.
 
     The job is durable when 202 is answered. What is wrong with the sound itself shows in the job's `error`.
     """
-    model = _chosen_model(context, form.model)
-    job_id = secrets.token_urlsafe(16)
-    stored = _store(context, job_id, form.file)
-    job = _new_job(context, job_id, form, model, stored)
-    try:
-        context.jobs.add(job)
-    except BaseException:
-        context.storage.delete(job_prefix(job_id))
-        raise
-    _announce(context, job)
-    response.headers["Location"] = f"{router.prefix}/{job_id}"
-    response.headers["Retry-After"] = "1"
-    return job_body(job, queue_position=context.jobs.queue_position(job))
+    if idempotency_key is None:
+        job, is_new = await run_in_threadpool(_create, context, caller, form), True
+    else:
+        job, is_new = await run_in_threadpool(_create_once, context, caller, form, idempotency_key)
+    if not is_new:
+        response.headers["Idempotency-Replayed"] = "true"
+    response.headers["Location"] = f"{router.prefix}/{job.id}"
+    job = await wait_for_end(context, job, wait)
+    if job.status in TERMINAL:
+        response.status_code = HTTP_200_OK if wait else HTTP_202_ACCEPTED
+    else:
+        response.headers["Retry-After"] = "1"
+    return await run_in_threadpool(_present, context, job)
 
 
 @router.get("", response_model=JobPage, responses=documented())
 def list_jobs(
     context: InContext,
+    caller: InCaller,
     page_size: Annotated[
         int, Query(ge=1, description=f"Jobs per page; more than {LARGEST_PAGE} gives {LARGEST_PAGE}.")
     ] = 20,
     page_token: Annotated[str, Query(max_length=200, description="`next_page_token` of the page before.")] = "",
 ) -> JobPage:
-    """List the jobs, newest first."""
+    """List the caller's jobs, newest first."""
     size = min(page_size, LARGEST_PAGE)
-    jobs = context.jobs.page(size=size + 1, after=_read_token(page_token))
+    jobs = context.jobs.page(owner=caller.owner, size=size + 1, after=_read_token(page_token))
     shown = jobs[:size]
     token = _make_token(shown[-1]) if len(jobs) > size else ""
-    return JobPage(transcriptions=[_present(context, job) for job in shown], next_page_token=token)
+    turns = context.sharing.turns()  # once for all
+    return JobPage(transcriptions=[_present(context, job, turns) for job in shown], next_page_token=token)
 
 
 @router.get("/{job_id}", response_model=JobBody, responses=documented(NotFound, Gone))
-def read(job: FoundJob, context: InContext) -> JobBody:
+async def read(job: FoundJob, context: InContext, wait: InWait) -> JobBody:
     """Read a job: status, progress, and links to its results."""
-    return _present(context, job)
+    job = await wait_for_end(context, job, wait)
+    return await run_in_threadpool(_present, context, job)
 
 
 @router.delete("/{job_id}", status_code=HTTP_204_NO_CONTENT, responses=documented(NotFound, Gone))
@@ -134,11 +158,46 @@ def delete(job: FoundJob, context: InContext) -> None:
         context.jobs.remove(job.id)
 
 
+def _create(context: Context, caller: Caller, form: TranscriptionForm, request: str | None = None) -> Job:
+    """Store the recording, make its job durable, and tell the workers."""
+    if caller.submitter is not None:
+        refuse_beyond(context.settings, context.sharing.usage(caller.submitter))
+    model = _chosen_model(context, form.model)
+    job_id = secrets.token_urlsafe(16)
+    stored = _store(context, job_id, form.file)
+    job = _new_job(context, caller, job_id, form, model, stored)
+    if request is not None:
+        job.request_key, job.request_sha256 = request, fingerprint(stored.sha256, form.model, form)
+    try:
+        context.jobs.add(job)
+    except BaseException:
+        context.storage.delete(job_prefix(job_id))
+        raise
+    _announce(context, job)
+    return job
+
+
+def _create_once(context: Context, caller: Caller, form: TranscriptionForm, key: str) -> tuple[Job, bool]:
+    """The job of an Idempotency-Key, and whether this request made it."""
+    request = request_key(caller, key)
+    first = context.jobs.by_request_key(request)
+    if first is None:
+        with in_flight(context, request):
+            try:
+                return _create(context, caller, form, request), True
+            except IntegrityError:
+                first = context.jobs.by_request_key(request)
+                if first is None:
+                    raise
+    require_same(first, fingerprint(file_sha256(form.file.file), form.model, form))
+    return first, False
+
+
 def _chosen_model(context: Context, name: str | None) -> ModelEntry:
-    model = context.catalogue.get(name)
+    catalogue = context.models.catalogue()
+    model = catalogue.get(name)
     if model is None:
-        known = ", ".join(entry.name for entry in context.catalogue.models)
-        message = f"there is no such model; there are {known}"
+        message = f"there is no such model; there are {catalogue.names()}"
         raise InvalidRequest(f"model: {message}", errors=[{"field": "model", "message": message}])
     return model
 
@@ -151,10 +210,14 @@ def _store(context: Context, job_id: str, file: UploadFile) -> Stored:
     return context.storage.put(audio_key(job_id), file.file)
 
 
-def _new_job(context: Context, job_id: str, form: TranscriptionForm, model: ModelEntry, stored: Stored) -> Job:
+def _new_job(
+    context: Context, caller: Caller, job_id: str, form: TranscriptionForm, model: ModelEntry, stored: Stored
+) -> Job:
     now = utc_now()
     return Job(
         id=job_id,
+        owner=caller.owner,
+        submitter=caller.submitter,
         status=Status.QUEUED,
         created_at=now,
         queued_at=now,
@@ -162,6 +225,7 @@ def _new_job(context: Context, job_id: str, form: TranscriptionForm, model: Mode
         file_name=clean_name(form.file.filename),
         file_bytes=stored.size,
         file_sha256=stored.sha256,
+        seconds_expected=guess_seconds(form.file.file, stored.size, longest=context.settings.max_seconds),
         model_name=model.name,
         model_sha256=model.sha256,
         options=form.resolve(model.decoding).model_dump(),
@@ -180,9 +244,9 @@ def _announce(context: Context, job: Job) -> None:
         log.warning("job %s is stored but not announced: %s", job.id, error)
 
 
-def _present(context: Context, job: Job) -> JobBody:
+def _present(context: Context, job: Job, turns: Turns | None = None) -> JobBody:
     event = last_event(context.redis, job.id) if job.status == Status.RUNNING else None
-    position = context.jobs.queue_position(job) if job.status == Status.QUEUED else None
+    position = context.sharing.position(job, turns) if job.status == Status.QUEUED else None
     return job_body(job, event=event, queue_position=position)
 
 

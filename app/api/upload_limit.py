@@ -14,6 +14,7 @@ from app.api.problems import problem_response
 from app.errors import Problem, TooLarge
 
 UPLOAD_PATH = "/v1/transcriptions"
+MODEL_PATH = "/v1/models"
 # Boundaries, part headers and the other fields of the form.
 FORM_BYTES = 64 * 1024
 # Every other request carries a small JSON document at most.
@@ -25,32 +26,30 @@ DRAIN_SECONDS = 10.0
 class UploadLimit:
     """413 for a body that is too large, by its declared length or by count."""
 
-    def __init__(self, app: ASGIApp, *, max_upload_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_upload_bytes: int, max_model_bytes: int) -> None:
         self._app = app
-        self._max_upload_bytes = max_upload_bytes
+        self._largest_files = {UPLOAD_PATH: max_upload_bytes, MODEL_PATH: max_model_bytes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._limit(scope)
+        limit, problem = self._limit(scope)
         if _declared_length(scope) > limit:
-            await _refuse(self._problem(limit), scope, receive, send)
+            await answer_early(problem, scope, receive, send)
             return
-        counter = _Counter(receive, limit, self._problem(limit))
+        counter = _Counter(receive, limit, problem)
         await self._app(scope, counter.receive, counter.watch(send))
         if counter.passed:
-            await _refuse(counter.problem, scope, receive, send)
+            await answer_early(counter.problem, scope, receive, send)
 
-    def _limit(self, scope: Scope) -> int:
-        is_upload = scope["method"] == "POST" and scope["path"] == UPLOAD_PATH
-        return self._max_upload_bytes + FORM_BYTES if is_upload else OTHER_BYTES
-
-    def _problem(self, limit: int) -> TooLarge:
-        if limit == OTHER_BYTES:
-            return TooLarge(f"The request's body may have at most {OTHER_BYTES} bytes.")
-        return too_large(self._max_upload_bytes)
+    def _limit(self, scope: Scope) -> tuple[int, TooLarge]:
+        """How many bytes a request may have, and what is answered to more."""
+        if scope["method"] == "POST" and scope["path"] in self._largest_files:
+            largest = self._largest_files[scope["path"]]
+            return largest + FORM_BYTES, too_large(largest)
+        return OTHER_BYTES, TooLarge(f"The request's body may have at most {OTHER_BYTES} bytes.")
 
 
 def too_large(max_upload_bytes: int) -> TooLarge:
@@ -83,7 +82,7 @@ class _Counter:
         return send_unless_passed
 
 
-async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+async def answer_early(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer first, then take in what still comes, so that the client is not cut off before it has read the answer."""
     answer = problem_response(problem, scope["path"])
     answer.headers["Connection"] = "close"

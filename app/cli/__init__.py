@@ -1,10 +1,12 @@
 """The command line: `amt`. Every command imports what it needs when it runs, so that `amt --help` is quick."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from app.cli import keys
+from app.cli.common import read_settings, refuse
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -16,6 +18,7 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+cli.add_typer(keys.cli, name="keys")
 
 
 def main() -> None:
@@ -53,9 +56,9 @@ def transcribe(
         "tempo": tempo,
     }
     try:
-        failed = transcribe_files(_settings(), files, output, model=model, options=options)
+        failed = transcribe_files(read_settings(), files, output, model=model, options=options)
     except UsageError as error:
-        _refuse(str(error))
+        refuse(str(error))
     raise typer.Exit(1 if failed else 0)
 
 
@@ -64,7 +67,7 @@ def serve() -> None:
     """Run the whole service on this machine: Redis, API, workers, sweeper."""
     from app.supervisor.supervisor import serve
 
-    settings = _settings()
+    settings = read_settings()
     _require_checkpoints(settings)
     raise typer.Exit(serve(settings))
 
@@ -73,10 +76,14 @@ def serve() -> None:
 def api() -> None:
     """Run the API."""
     from app.api.server import serve as serve_api
+    from app.keys.admission import OpenToAllError
 
-    settings = _settings()
+    settings = read_settings()
     _require_checkpoints(settings)
-    serve_api(settings)
+    try:
+        serve_api(settings)
+    except OpenToAllError as error:
+        refuse(str(error), status=1)
 
 
 @cli.command()
@@ -86,7 +93,7 @@ def worker(
     """Run a worker: `transcribe` runs the network, `decode` only decodes stored activations again."""
     from app.worker.main import run_worker
 
-    settings = _settings()
+    settings = read_settings()
     _require_checkpoints(settings)
     raise typer.Exit(run_worker(settings, queue))
 
@@ -96,7 +103,7 @@ def sweeper() -> None:
     """Run the sweeper, which repairs what got lost."""
     from app.sweeper import run_sweeper
 
-    run_sweeper(_settings())
+    run_sweeper(read_settings())
 
 
 @cli.command()
@@ -104,7 +111,7 @@ def migrate() -> None:
     """Bring the job table up to date."""
     from app.schema import migrate
 
-    migrate(_settings().database)
+    migrate(read_settings().database)
 
 
 @cli.command()
@@ -112,19 +119,7 @@ def doctor() -> None:
     """Say what is missing or wrong, and what to do about it. Exit status 1 if something is."""
     from app.cli.doctor import examine
 
-    raise typer.Exit(0 if examine(_settings()) else 1)
-
-
-def _settings() -> "Settings":
-    from app.logs import configure_logs
-    from app.settings import SettingsError, load_settings
-
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        _refuse(str(error))
-    configure_logs(settings)
-    return settings
+    raise typer.Exit(0 if examine(read_settings()) else 1)
 
 
 def _require_checkpoints(settings: "Settings") -> None:
@@ -132,12 +127,7 @@ def _require_checkpoints(settings: "Settings") -> None:
     from app.catalogue import CatalogueError, load_catalogue, require_file
 
     try:
-        for entry in load_catalogue(settings.checkpoints).models:
-            require_file(settings.checkpoints, entry)
+        for entry in load_catalogue(settings.checkpoint).models:
+            require_file(settings.checkpoint, entry)
     except CatalogueError as error:
-        _refuse(str(error), status=1)
-
-
-def _refuse(message: str, *, status: int = 2) -> NoReturn:
-    print(f"amt: {message}", file=sys.stderr)
-    raise typer.Exit(status)
+        refuse(str(error), status=1)

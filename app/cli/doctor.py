@@ -13,7 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue import CatalogueError, load_catalogue, require_file
 from app.connections import open_redis
-from app.database import is_current, open_database
+from app.database import is_current, open_database, session_factory
+from app.keys.admission import OpenToAllError, refuse_to_be_open
+from app.keys.repository import KeyRepository
 from app.settings import Settings
 from app.storage import open_storage
 from app.supervisor.redis_server import find_redis_server
@@ -81,7 +83,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
-    if settings.database.startswith("sqlite:///") and not Path(settings.database.removeprefix("sqlite:///")).exists():
+    if _is_new(settings):
         yield True, "not there yet; `amt serve` or `amt migrate` makes it"
         return
     engine = open_database(settings.database)
@@ -91,6 +93,31 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield False, f"does not answer at {engine.url!r}: {str(error).splitlines()[0]}; check AMT_DATABASE_URL"
     else:
         yield current, "up to date" if current else "its tables are old; run `amt migrate`"
+    finally:
+        engine.dispose()
+
+
+def _is_new(settings: Settings) -> bool:
+    """Whether SQLite's file is not there yet; opening it would make it."""
+    path = settings.database.removeprefix("sqlite:///")
+    return path != settings.database and not Path(path).exists()
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    if _is_new(settings):
+        yield settings.is_private, "none" if settings.is_private else "none; make one with `amt keys create NAME`"
+        return
+    engine = open_database(settings.database)
+    try:
+        keys = KeyRepository(session_factory(engine))
+        refuse_to_be_open(settings, keys)
+        valid = sum(key.revoked_at is None for key in keys.all())
+    except SQLAlchemyError:
+        yield settings.is_private, "cannot be seen; see what is said of the database"
+    except OpenToAllError as error:
+        yield False, str(error)
+    else:
+        yield True, f"{valid} valid" if keys.any() else "none: nobody is asked for one"
     finally:
         engine.dispose()
 
@@ -106,13 +133,13 @@ def _storage(settings: Settings) -> Iterator[Finding]:
 
 def _checkpoints(settings: Settings) -> Iterator[Finding]:
     try:
-        catalogue = load_catalogue(settings.checkpoints)
+        catalogue = load_catalogue(settings.checkpoint)
     except CatalogueError as error:
         yield False, str(error)
         return
     for entry in catalogue.models:
         try:
-            require_file(settings.checkpoints, entry)
+            require_file(settings.checkpoint, entry)
         except CatalogueError as error:
             yield False, str(error)
         else:
@@ -152,6 +179,7 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "packages": _packages,
     "redis": _redis,
     "database": _database,
+    "keys": _keys,
     "storage": _storage,
     "checkpoint": _checkpoints,
     "disk": _disk,

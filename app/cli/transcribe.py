@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from app.catalogue import CatalogueError, ModelEntry, load_catalogue
+from app.catalogue import CatalogueError, ModelEntry, file_of, load_catalogue
 from app.options import Options, OptionsRequest
 from app.settings import Settings
 from model.audio import AudioLimits
@@ -45,7 +45,7 @@ def transcribe_files(
     console = Console(stderr=True)
     try:
         transcriber = Transcriber.load(
-            settings.checkpoints / entry.file, sha256=entry.sha256, device=settings.device, threads=settings.threads
+            file_of(settings.checkpoint, entry), sha256=entry.sha256, device=settings.device, threads=settings.threads
         )
     except (ModelError, ValueError) as error:
         raise UsageError(str(error)) from error
@@ -116,12 +116,12 @@ class _Run:
 
 def _choose_model(settings: Settings, name: str | None) -> ModelEntry:
     try:
-        catalogue = load_catalogue(settings.checkpoints)
+        catalogue = load_catalogue(settings.checkpoint)
     except CatalogueError as error:
         raise UsageError(str(error)) from error
     entry = catalogue.get(name)
     if entry is None:
-        raise UsageError(f"there is no model {name!r}; there are {', '.join(one.name for one in catalogue.models)}")
+        raise UsageError(f"there is no model {name!r}; there are {catalogue.names()}")
     return entry
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.clock import utc_now
 from app.jobs.states import ACTIVE, ErrorCode, Status
-from app.jobs.table import Job
+from app.jobs.table import Job, is_value
 
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_holder": None, "lease_expires_at": None}
 
@@ -50,21 +50,19 @@ class JobRepository:
         with self._sessions() as session:
             return session.get(Job, job_id)
 
-    def page(self, *, size: int, after: tuple[datetime, str] | None) -> Sequence[Job]:
-        """Up to `size` jobs, newest first, from behind `after` (the last one's creation time and id) on."""
-        query = select(Job).where(Job.status != Status.DELETED)
+    def page(self, *, size: int, after: tuple[datetime, str] | None, owner: str | None = None) -> Sequence[Job]:
+        """Up to `size` jobs of one owner, newest first, from behind `after` (the last one seen) on."""
+        query = select(Job).where(Job.status != Status.DELETED, is_value(Job.owner, owner))
         if after is not None:
             created, job_id = after
             query = query.where(or_(Job.created_at < created, and_(Job.created_at == created, Job.id < job_id)))
         with self._sessions() as session:
             return session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(size)).all()
 
-    def queue_position(self, job: Job) -> int:
-        """How many jobs will be started up to and including this one."""
-        before = or_(Job.queued_at < job.queued_at, and_(Job.queued_at == job.queued_at, Job.id <= job.id))
-        query = select(func.count()).where(Job.status == Status.QUEUED, before)
+    def by_request_key(self, request_key: str) -> Job | None:
+        """The job that a request with this key has made."""
         with self._sessions() as session:
-            return max(1, session.scalar(query) or 0)  # it may have been started in between
+            return session.scalar(select(Job).where(Job.request_key == request_key))
 
     # The caller's changes ----------------------------------------------------------------------------------------
 
@@ -82,6 +80,12 @@ class JobRepository:
             "error_message": "The job was cancelled.",
         }
         return self._update([Job.id == job_id, Job.status.in_(ACTIVE)], values)
+
+    def change_owner(self, former: str | None, owner: str) -> int:
+        """Give all jobs of one owner to another; tells how many. Whose turn they take changes with it."""
+        with self._sessions.begin() as session:
+            statement = update(Job).where(is_value(Job.owner, former))
+            return _count(session.execute(statement.values(owner=owner, submitter=owner)))
 
     def mark_deleted(self, job_id: str) -> bool:
         """Hide a finished job. Its row goes when its files are gone."""
@@ -121,7 +125,9 @@ class JobRepository:
         values = {"lease_expires_at": utc_now() + timedelta(seconds=seconds), **progress}
         return self._update(_held(lease), values)
 
-    def succeed(self, lease: Lease, new: ResultFiles, *, audio: dict[str, Any], model_sha256: str) -> bool:
+    def succeed(
+        self, lease: Lease, new: ResultFiles, *, audio: dict[str, Any], model_name: str, model_sha256: str
+    ) -> bool:
         """End a run with results."""
         values = NO_LEASE | {
             "status": Status.SUCCEEDED,
@@ -130,6 +136,7 @@ class JobRepository:
             "files": new.files,
             "result": new.result,
             "audio": audio,
+            "model_name": model_name,
             "model_sha256": model_sha256,
             "seconds_done": audio["duration"],
             "seconds_total": audio["duration"],

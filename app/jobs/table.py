@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, Index, Integer, String, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, ColumnElement, DateTime, Dialect, Float, Index, Integer, String, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 
 from app.jobs.states import Status
 
 # The newest of app/migrations; a test compares the two.
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -41,10 +41,17 @@ class Job(Base):
         Index("ix_jobs_status_queued_at", "status", "queued_at"),
         Index("ix_jobs_owner_created_at", "owner", "created_at", "id"),
         Index("ix_jobs_expires_at", "expires_at"),
+        Index("ix_jobs_submitter_started_at", "submitter", "started_at"),
+        Index("ix_jobs_request_key", "request_key", unique=True),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    # The key that may see it, none where keys are not asked for; and who takes turns with others for the workers.
     owner: Mapped[str | None] = mapped_column(String(64))
+    submitter: Mapped[str | None] = mapped_column(String(64))
+    # What the caller's Idempotency-Key became, and what was sent with it.
+    request_key: Mapped[str | None] = mapped_column(String(64))
+    request_sha256: Mapped[str | None] = mapped_column(String(64))
     status: Mapped[Status] = mapped_column(String(16))
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -58,6 +65,8 @@ class Job(Base):
     file_bytes: Mapped[int] = mapped_column(BigInteger)
     file_sha256: Mapped[str] = mapped_column(String(64))
     audio: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    # Guessed from its first bytes, until a worker knows better.
+    seconds_expected: Mapped[float | None] = mapped_column(Float)
 
     model_name: Mapped[str] = mapped_column(String(100))
     model_sha256: Mapped[str] = mapped_column(String(64))
@@ -81,3 +90,8 @@ class Job(Base):
     error_code: Mapped[str | None] = mapped_column(String(32))
     error_message: Mapped[str | None] = mapped_column(String(1000))
     files_gone: Mapped[bool] = mapped_column(default=False)
+
+
+def is_value(column: InstrumentedAttribute[str | None], value: str | None) -> ColumnElement[bool]:
+    """Equality that also finds NULL, in the way for which both databases use their indexes."""
+    return column.is_(None) if value is None else column == value

@@ -3,6 +3,8 @@
 from alembic import context
 
 from app.jobs.table import Base
+from app.keys import table as _keys  # noqa: F401  their tables belong to Base, too
+from app.served import table as _served  # noqa: F401
 
 connection = context.config.attributes["connection"]
 # SQLite cannot alter a column in place; batch mode copies the table.

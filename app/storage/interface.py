@@ -60,6 +60,12 @@ class Storage(Protocol):
 
 
 JOBS = "jobs"
+MODELS = "models"
+
+
+def model_key(token: str) -> str:
+    """The checkpoint of an added model."""
+    return f"{MODELS}/{token}.safetensors"
 
 
 def job_prefix(job_id: str) -> str:

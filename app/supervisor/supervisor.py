@@ -16,8 +16,10 @@ from types import FrameType
 from redis import Redis, RedisError
 
 from app.connections import open_redis
-from app.database import is_current, open_database
+from app.database import is_current, open_database, session_factory
 from app.heartbeats import forget_consumption
+from app.keys.admission import OpenToAllError, refuse_to_be_open
+from app.keys.repository import KeyRepository
 from app.queue import QUEUES
 from app.settings import Settings, child_environment
 from app.supervisor.lock import StartError, only_one
@@ -67,6 +69,7 @@ class Supervisor:
             self._redis = Part("redis", command, child_environment(), grace=10)
             self._redis.start()
         _bring_up_to_date(self._settings.database)
+        _require_keys(self._settings)
         redis = open_redis(self._settings.model_copy(update={"redis_url": url}))
         self._wait_for_redis(redis)
         environment = child_environment(
@@ -169,6 +172,16 @@ def _bring_up_to_date(url: str) -> None:
     from app.schema import migrate
 
     migrate(url)
+
+
+def _require_keys(settings: Settings) -> None:
+    engine = open_database(settings.database)
+    try:
+        refuse_to_be_open(settings, KeyRepository(session_factory(engine)))
+    except OpenToAllError as error:
+        raise StartError(str(error)) from error
+    finally:
+        engine.dispose()
 
 
 def _part(name: str, words: list[str], environment: dict[str, str], grace: float) -> Part:

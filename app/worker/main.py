@@ -14,7 +14,7 @@ from app.database import open_database, session_factory
 from app.heartbeats import end_canary, note_consumption
 from app.jobs.repository import JobRepository
 from app.process import die_with_parent
-from app.queue import CANARY, DECODE, TRANSCRIBE, build_celery
+from app.queue import CANARY, CHECK_MODELS, DECODE, TRANSCRIBE, build_celery
 from app.settings import Settings
 from app.worker.runtime import Runtime, build_runtime
 from app.worker.stopping import StopFlag
@@ -66,6 +66,7 @@ class Worker:
         self.celery.task(self._canary, name=CANARY, acks_late=False)
         if self.queue == TRANSCRIBE:
             self.celery.task(self._transcribe, name=TRANSCRIBE)
+            self.celery.task(self._check_models, name=CHECK_MODELS, acks_late=False)
         if self.queue == DECODE:
             # Asked again by its caller if it is lost; given out twice it could undo a later one.
             self.celery.task(self._decode, name=DECODE, acks_late=False, time_limit=DECODE_LIMIT)
@@ -86,13 +87,21 @@ class Worker:
         self.stop.set()
 
     def _canary(self, queue: str) -> None:
+        if queue == TRANSCRIBE:
+            self._check_models()
         note_consumption(self.runtime.redis, queue)
         end_canary(self.runtime.redis, queue)
 
     def _transcribe(self, job_id: str) -> None:
-        from app.worker.transcribe import transcribe
+        from app.worker.transcribe import transcribe_next
 
-        transcribe(self.runtime, job_id)
+        self._check_models()  # who adds one does not wait behind all jobs of the queue
+        transcribe_next(self.runtime)
+
+    def _check_models(self) -> None:
+        from app.worker.check_models import check_models
+
+        check_models(self.runtime)
 
     def _decode(self, job_id: str, request_id: str, options: dict[str, Any]) -> None:
         from app.worker.decode import decode

@@ -1,15 +1,22 @@
 """What a working process holds: connections made after the fork, and the loaded network."""
 
+import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from celery import Celery
 from redis import Redis
 
-from app.catalogue import Catalogue, ModelEntry, load_catalogue
+from app.catalogue import ModelEntry, file_of
 from app.connections import open_redis
 from app.database import open_database, session_factory
 from app.jobs.repository import JobRepository
+from app.jobs.sharing import SharingRepository
+from app.served.folder import CheckpointFolder
+from app.served.models import ServedModels
+from app.served.repository import ModelRepository
 from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage
@@ -18,49 +25,90 @@ from app.worker.stopping import StopFlag
 if TYPE_CHECKING:
     from model.transcriber import Transcriber
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class Runtime:
     """The parts that tasks work with."""
 
     settings: Settings
-    catalogue: Catalogue
+    models: ServedModels
     jobs: JobRepository
+    sharing: SharingRepository
     storage: Storage
     redis: Redis
     celery: Celery
     stop: StopFlag
-    _loaded: "dict[str, Transcriber]" = field(default_factory=dict)
+    _loaded: "dict[str, Loaded]" = field(default_factory=dict)
 
-    def transcriber(self, entry: ModelEntry) -> "Transcriber":
-        """The network of a checkpoint, loaded once.
+    def listener(self, name: str) -> "Loaded":
+        """The network of this name as of now (of the default one where it is not served any more), loaded once.
+
+        One that was published anew is loaded between two jobs; where that fails, its predecessor goes on.
+        """
+        catalogue = self.models.catalogue()
+        entry = catalogue.get_or_default(name)
+        former = self._loaded.get(entry.name)
+        if former is not None and former.entry.sha256 == entry.sha256:
+            return former
+        try:
+            loaded = self._keep(entry)
+        except Exception:
+            if former is None:
+                raise
+            log.exception("model %s %s cannot be loaded; its predecessor goes on", entry.name, entry.sha256[:8])
+            return former
+        served = {one.name for one in catalogue.models}
+        self._loaded = {one: kept for one, kept in self._loaded.items() if one in served}
+        return loaded
+
+    def load(self, entry: ModelEntry) -> "Transcriber":
+        """Load a checkpoint.
 
         torch is imported here, in the child: a CUDA device that was opened before a fork cannot be used after it, and
         the workers that only decode need none.
         """
         from model.transcriber import Transcriber
 
-        if entry.sha256 not in self._loaded:
-            self._loaded[entry.sha256] = Transcriber.load(
-                self.settings.checkpoints / entry.file,
-                sha256=entry.sha256,
-                device=self.settings.device,
-                threads=self.settings.threads,
+        with self._file(entry) as path:
+            return Transcriber.load(
+                path, sha256=entry.sha256, device=self.settings.device, threads=self.settings.threads
             )
-        return self._loaded[entry.sha256]
 
     def load_default(self) -> None:
-        """Load the network that most jobs ask for."""
-        self.transcriber(self.catalogue.get_or_default(self.catalogue.default))
+        """Load the network that most jobs ask for, as it was published; the database may be away."""
+        published = self.models.folder.current()
+        self._keep(published.get_or_default(published.default))
+
+    def _keep(self, entry: ModelEntry) -> "Loaded":
+        loaded = self._loaded[entry.name] = Loaded(entry, self.load(entry))
+        log.info("model %s %s is loaded", entry.name, entry.sha256[:8])
+        return loaded
+
+    def _file(self, entry: ModelEntry) -> AbstractContextManager[Path]:
+        if entry.stored is not None:
+            return self.storage.local_copy(entry.stored)
+        return nullcontext(file_of(self.models.folder.checkpoint, entry))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint that is in memory."""
+
+    entry: ModelEntry
+    transcriber: "Transcriber"
 
 
 def build_runtime(settings: Settings, celery: Celery, stop: StopFlag) -> Runtime:
     """Open what a working process needs. To be called in the process that works."""
     settings.temporary.mkdir(parents=True, exist_ok=True)
+    sessions = session_factory(open_database(settings.database))
     return Runtime(
         settings=settings,
-        catalogue=load_catalogue(settings.checkpoints),
-        jobs=JobRepository(session_factory(open_database(settings.database))),
+        models=ServedModels(CheckpointFolder(settings.checkpoint), ModelRepository(sessions)),
+        jobs=JobRepository(sessions),
+        sharing=SharingRepository(sessions),
         storage=open_storage(settings.storage),
         redis=open_redis(settings),
         celery=celery,

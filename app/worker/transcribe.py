@@ -15,6 +15,7 @@ from kombu.exceptions import KombuError
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.catalogue import ModelEntry
 from app.events import Event, error_document, make_event, publish
 from app.heartbeats import note_consumption
 from app.jobs.repository import Lease, ResultFiles
@@ -38,11 +39,18 @@ class Outcome:
 
     files: ResultFiles
     audio: dict[str, Any]
-    model_sha256: str
+    model: ModelEntry
 
 
-def transcribe(runtime: Runtime, job_id: str) -> None:
-    """Run a job if it still waits."""
+def transcribe_next(runtime: Runtime) -> None:
+    """Run the job whose turn it is. A message says that some job waits; which one is next, the table says."""
+    while (job_id := runtime.sharing.next_job()) is not None:
+        if transcribe(runtime, job_id):
+            return
+
+
+def transcribe(runtime: Runtime, job_id: str) -> bool:
+    """Run a job if it still waits; whether it did."""
     settings = runtime.settings
     try:
         note_consumption(runtime.redis, TRANSCRIBE)
@@ -52,7 +60,7 @@ def transcribe(runtime: Runtime, job_id: str) -> None:
     job = runtime.jobs.get(job_id)
     if lease is None or job is None:
         log.info("job %s does not wait any more", job_id)
-        return
+        return False
     log.info("job %s: start, attempt %d", job_id, job.attempts)
     try:
         _finish(runtime, lease, job, _run(runtime, lease, job))
@@ -73,21 +81,21 @@ def transcribe(runtime: Runtime, job_id: str) -> None:
     except Exception:
         log.exception("job %s failed", job_id)
         _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
+    return True
 
 
 def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
     settings = runtime.settings
     limits = AudioLimits(max_seconds=settings.max_seconds, max_channels=settings.max_channels, max_sr=settings.max_sr)
-    model = runtime.catalogue.get_or_default(job.model_name)
     with (
         Watch(runtime, lease) as watch,
         tempfile.TemporaryDirectory(dir=settings.temporary, prefix="run-") as folder,
     ):
         watch.progress("starting", 0.0, None)
         activations = Path(folder) / "activations"
-        transcriber = runtime.transcriber(model)
+        heard_by = runtime.listener(job.model_name)
         with runtime.storage.local_copy(audio_key(job.id)) as audio:
-            summary = transcriber.write_activations(
+            summary = heard_by.transcriber.write_activations(
                 audio,
                 activations,
                 limits=limits,
@@ -95,7 +103,7 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
             )
         watch.progress("writing", summary.duration, summary.duration)
         files = _store(runtime, job, activations, summary.warnings)
-    return Outcome(files, _audio_document(summary), model.sha256)
+    return Outcome(files, _audio_document(summary), heard_by.entry)
 
 
 def _store(runtime: Runtime, job: Job, activations: Path, warnings: list[str]) -> ResultFiles:
@@ -111,7 +119,10 @@ def _audio_document(summary: Any) -> dict[str, Any]:
 
 
 def _finish(runtime: Runtime, lease: Lease, job: Job, outcome: Outcome) -> None:
-    if not runtime.jobs.succeed(lease, outcome.files, audio=outcome.audio, model_sha256=outcome.model_sha256):
+    model = outcome.model
+    if not runtime.jobs.succeed(
+        lease, outcome.files, audio=outcome.audio, model_name=model.name, model_sha256=model.sha256
+    ):
         runtime.storage.delete(revision_prefix(job.id, outcome.files.revision))
         _clean_up(runtime, job.id)
         return

@@ -92,7 +92,7 @@ def test_the_doctor_is_content_here(tmp_path: Path) -> None:
     [
         ({"redis_url": "redis://127.0.0.1:1"}, "redis"),
         ({"database_url": "postgresql://127.0.0.1:1/x"}, "database"),
-        ({"checkpoints": "/nowhere"}, "checkpoint"),
+        ({"checkpoint": "/nowhere"}, "checkpoint"),
         ({"storage_url": "file:///proc/nowhere"}, "storage"),
     ],
 )
@@ -105,12 +105,12 @@ def test_the_doctor_finds_what_is_wrong(tmp_path: Path, settings: dict[str, str]
 
 def test_the_doctor_knows_a_damaged_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
-    shutil.copytree(Settings().checkpoints, folder)
+    shutil.copytree(Settings().checkpoint, folder)
     (damaged,) = folder.glob("*.safetensors")
     damaged.chmod(0o644)
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-    run = amt("doctor", var=str(tmp_path), port="18765", checkpoints=str(folder))
+    run = amt("doctor", var=str(tmp_path), port="18765", checkpoint=str(folder))
     assert "is not the file that the manifest names" in run.stdout
-    transcribed = amt("transcribe", damaged, "-o", tmp_path / "out", checkpoints=str(folder))
+    transcribed = amt("transcribe", damaged, "-o", tmp_path / "out", checkpoint=str(folder))
     assert transcribed.returncode == 2
     assert "SHA-256" in transcribed.stderr

@@ -78,7 +78,7 @@ def test_without_a_worker_it_is_unavailable_and_nothing_changes(
     with repository(idle_service.configuration().database) as jobs:
         lease = jobs.claim(job["id"], holder="test", seconds=60)
         assert lease is not None
-        assert jobs.succeed(lease, revision("r"), audio=AUDIO, model_sha256="0" * 64)
+        assert jobs.succeed(lease, revision("r"), audio=AUDIO, model_name="default", model_sha256="0" * 64)
     answer = idle.post(job["links"]["decode"])
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0

@@ -12,8 +12,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app.api.models import EXAMPLE
-from app.api.schemas import JOB_EXAMPLE, JobBody, ModelList
+from app.api.schemas import JOB_EXAMPLE, MODELS_EXAMPLE, JobBody, ModelList
 from tests.app.service import Service
 
 
@@ -28,7 +27,9 @@ OPERATIONS = [
     "DELETE /v1/transcriptions/{job_id}", "GET /v1/transcriptions/{job_id}/events",
     "GET /v1/transcriptions/{job_id}/midi", "GET /v1/transcriptions/{job_id}/piano-roll",
     "GET /v1/transcriptions/{job_id}/notes.csv", "GET /v1/transcriptions/{job_id}/audio",
-    "POST /v1/transcriptions/{job_id}/decode", "GET /v1/models", "GET /healthz", "GET /readyz",
+    "POST /v1/transcriptions/{job_id}/decode", "GET /v1/models", "POST /v1/models",
+    "PATCH /v1/models", "GET /v1/models/{name}", "GET /v1/session", "POST /v1/session", "DELETE /v1/session",
+    "GET /healthz", "GET /readyz",
 ]  # fmt: skip
 
 
@@ -102,4 +103,4 @@ def test_every_option_is_documented(description: dict[str, Any]) -> None:
 
 def test_the_examples_are_true(description: dict[str, Any]) -> None:
     assert JobBody.model_validate(JOB_EXAMPLE).model_dump(mode="json") == JOB_EXAMPLE
-    ModelList.model_validate(EXAMPLE)
+    ModelList.model_validate(MODELS_EXAMPLE)

@@ -80,7 +80,7 @@ def _is_ready(client: httpx.Client) -> bool:
 
 
 def test_missing_checkpoints_are_said_before_anything_starts(tmp_path: Path) -> None:
-    service = Service(short_folder() / "var", settings={"checkpoints": str(tmp_path)})
+    service = Service(short_folder() / "var", settings={"checkpoint": str(tmp_path)})
     status, log = output_of(service)
     assert status == 1
     assert "manifest.json" in log

@@ -22,6 +22,9 @@ const OF_REQUESTS = {
   "too-large": ["The file is too large.", "Cut it, or export it as MP3 or Ogg, and add it again."],
   "out-of-space": ["The service has no room left.", "Delete recordings that you no longer need, then try again."],
   "not-found": ["There is no such recording.", "It may have been deleted. Choose another, or add it again."],
+  unauthorized: ["You are logged out.", "Log in again with your key."],
+  forbidden: ["Your key does not allow this.", "Whoever runs the service can make you one that does."],
+  "quota-exceeded": ["You have reached a limit.", "Wait a little, or delete recordings that you no longer need."],
   expired: ["This recording has expired.", "Its audio and notes were removed. Add the file again."],
 };
 

@@ -121,7 +121,7 @@ async function problemOf(answer) {
 function parseProblem(text, status) {
   try {
     const body = JSON.parse(text);
-    return new Problem(body.type.split(":").at(-1), body.detail, status);
+    return new Problem(body.type.split(/[:#]/).at(-1), body.detail, status);
   } catch {
     return new Problem("internal", `The service answered with status ${status}.`, status);
   }

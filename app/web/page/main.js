@@ -5,10 +5,12 @@ import { acceptDrops, showIntake } from "./intake.js";
 import { showOpenJob } from "./job-view.js";
 import { showJobs } from "./jobs.js";
 import { watchAddress } from "./route.js";
+import { requireSession, watchSession } from "./session.js";
 import { handleShortcuts } from "./shortcuts.js";
 import { transport } from "./transport.js";
-import { watchJobs } from "./watch.js";
+import { refresh, watchJobs } from "./watch.js";
 
+await requireSession();
 watchAddress();
 showIntake(byId("intake"));
 acceptDrops();
@@ -16,3 +18,4 @@ showJobs(byId("jobs"));
 const { result } = showOpenJob(byId("main"));
 handleShortcuts(transport, result.stage);
 watchJobs();
+watchSession(refresh);

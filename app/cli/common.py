@@ -1,0 +1,28 @@
+"""What all commands share."""
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+
+def read_settings() -> "Settings":
+    """The settings of the environment; a wrong one ends the command."""
+    from app.logs import configure_logs
+    from app.settings import SettingsError, load_settings
+
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        refuse(str(error))
+    configure_logs(settings)
+    return settings
+
+
+def refuse(message: str, *, status: int = 2) -> NoReturn:
+    """Say why the command does not do it, and end it."""
+    print(f"amt: {message}", file=sys.stderr)
+    raise typer.Exit(status)

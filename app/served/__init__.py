@@ -1,0 +1,1 @@
+"""The models that a running service knows: those of the checkpoint folder, and those that were added since."""

@@ -1,0 +1,94 @@
+"""Every statement on added models and on the choice of the default one."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.clock import utc_now
+from app.served.table import DEFAULT_MODEL, AddedModel, Choice, ModelState
+
+# A model that so many workers died over is refused.
+MOST_ATTEMPTS = 2
+
+
+class ModelRepository:
+    """Added models, for the API and the workers."""
+
+    def __init__(self, sessions: sessionmaker[Session]) -> None:
+        self._sessions = sessions
+
+    def get(self, name: str) -> AddedModel | None:
+        """The added model of this name."""
+        with self._sessions() as session:
+            return session.get(AddedModel, name)
+
+    def ready(self) -> Sequence[AddedModel]:
+        """Those that are served, oldest first."""
+        return self._in_state(ModelState.READY)
+
+    def unchecked(self) -> Sequence[AddedModel]:
+        """Those that a worker has yet to load."""
+        return self._in_state(ModelState.CHECKING)
+
+    def add(self, model: AddedModel) -> bool:
+        """Note a model. False where the name is taken; only a refused one makes room."""
+        try:
+            with self._sessions.begin() as session:
+                refused = (AddedModel.name == model.name, AddedModel.state == ModelState.REFUSED)
+                session.execute(delete(AddedModel).where(*refused))
+                session.add(model)
+        except IntegrityError:
+            return False
+        return True
+
+    def begin_check(self, model: AddedModel) -> bool:
+        """Count a try at loading a model, before it can go wrong. False after too many."""
+        where = (AddedModel.attempts < MOST_ATTEMPTS, AddedModel.state == ModelState.CHECKING)
+        with self._sessions.begin() as session:
+            statement = update(AddedModel).where(AddedModel.name == model.name, *where)
+            result = session.execute(statement.values(attempts=AddedModel.attempts + 1))
+            return isinstance(result, CursorResult) and result.rowcount > 0
+
+    def accept(self, model: AddedModel) -> None:
+        """Serve a model from now on."""
+        self._end_check(model, ModelState.READY, None)
+
+    def refuse(self, model: AddedModel, reason: str) -> None:
+        """Note why a model cannot be served."""
+        self._end_check(model, ModelState.REFUSED, reason[:1000])
+
+    def default(self) -> str | None:
+        """The name of the model that an administrator chose."""
+        with self._sessions() as session:
+            return session.scalar(select(Choice.value).where(Choice.name == DEFAULT_MODEL))
+
+    def choose_default(self, name: str) -> None:
+        """Let a job that names no model get this one."""
+        with self._sessions.begin() as session:
+            session.merge(Choice(name=DEFAULT_MODEL, value=name))
+
+    def _in_state(self, state: ModelState) -> Sequence[AddedModel]:
+        query = select(AddedModel).where(AddedModel.state == state).order_by(AddedModel.created_at, AddedModel.name)
+        with self._sessions() as session:
+            return session.scalars(query).all()
+
+    def _end_check(self, model: AddedModel, state: ModelState, reason: str | None) -> None:
+        where = (AddedModel.name == model.name, AddedModel.sha256 == model.sha256)
+        with self._sessions.begin() as session:
+            statement = update(AddedModel).where(*where, AddedModel.state == ModelState.CHECKING)
+            session.execute(statement.values(state=state, reason=reason))
+
+
+def new_model(name: str, sha256: str, entry: dict[str, object], added_by: str | None) -> AddedModel:
+    """A row for a model whose file is stored."""
+    return AddedModel(
+        name=name,
+        sha256=sha256,
+        entry=entry,
+        state=ModelState.CHECKING,
+        attempts=0,
+        created_at=utc_now(),
+        added_by=added_by,
+    )

@@ -1,0 +1,52 @@
+"""Trying out the models that were added: only one that loads and listens is served."""
+
+import logging
+
+import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.catalogue import ModelEntry
+from app.served.table import AddedModel
+from app.storage.interface import NotStoredError
+from app.worker.runtime import Runtime
+from model.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+DIED = "The workers that loaded it died."
+
+
+def check_models(runtime: Runtime) -> None:
+    """Load every model that waits for it, and say of each whether it is served from now on.
+
+    A try is counted before it begins: a file that kills the process that loads it does so twice and no more.
+    """
+    try:
+        for row in runtime.models.added.unchecked():
+            _check(runtime, row)
+    except (SQLAlchemyError, OSError) as error:
+        log.error("added models are not checked for now: %s", error)
+
+
+def _check(runtime: Runtime, row: AddedModel) -> None:
+    models = runtime.models.added
+    if not models.begin_check(row):
+        log.error("model %s is refused: its loading killed workers", row.name)
+        models.refuse(row, DIED)
+        return
+    try:
+        transcriber = runtime.load(ModelEntry.model_validate(row.entry))
+        transcriber.activations(np.zeros(int(transcriber.sr), dtype=np.float32))
+    except NotStoredError:
+        models.refuse(row, "Its file is gone.")
+    except ModelError as error:
+        log.error("model %s is refused: %s", row.name, error.message)
+        models.refuse(row, "It cannot be loaded: it holds no network of this version, or it was changed.")
+    except (SQLAlchemyError, OSError):
+        raise
+    except Exception:
+        log.exception("model %s is refused", row.name)
+        models.refuse(row, "It was loaded and cannot transcribe.")
+    else:
+        log.info("model %s %s is served", row.name, row.sha256[:8])
+        models.accept(row)

@@ -1,0 +1,256 @@
+"""Callers share the service: turns go round among them, and nobody takes up more than a caller may."""
+
+import io
+import struct
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from redis import Redis
+
+from app.api.caller import Caller, network_of
+from app.api.length import MOST_BYTES_PER_SECOND, guess_seconds
+from app.clock import utc_now
+from app.database import open_database, session_factory
+from app.jobs.repository import JobRepository
+from app.jobs.sharing import SharingRepository
+from app.jobs.states import Status
+from app.keys.repository import KeyRepository
+from app.keys.table import Scope
+from app.schema import migrate
+from tests.app.service import Service, repository, running, short_folder, upload
+from tests.app.test_jobs import make_job, stored
+from tests.app.test_keys import as_key
+from tests.model.files import encode
+from tests.model.signals import TUNE, TUNE_SECONDS, melody
+
+ANNA, BEN, CLEO = "anna", "ben", "cleo"
+START = utc_now()
+
+
+@pytest.fixture
+def sharing(jobs: JobRepository, database_url: str) -> Iterator[SharingRepository]:
+    """The same table as `jobs`."""
+    engine = open_database(database_url)
+    yield SharingRepository(session_factory(engine))
+    engine.dispose()
+
+
+def wait_in_line(jobs: JobRepository, submitter: str | None, *names: str, after: float = 0.0) -> None:
+    for number, name in enumerate(names):
+        moment = START + timedelta(seconds=after + number)
+        jobs.add(make_job(name, submitter=submitter, created_at=moment, queued_at=moment))
+
+
+def worked_off(jobs: JobRepository, sharing: SharingRepository) -> list[str]:
+    """Ids in the order in which one worker takes them."""
+    taken = []
+    while (job_id := sharing.next_job()) is not None:
+        assert jobs.claim(job_id, holder="me", seconds=60) is not None
+        taken.append(job_id)
+    return taken
+
+
+# Turns -------------------------------------------------------------------------------------------------------------
+
+
+def test_one_with_many_jobs_does_not_hold_up_another_with_one(jobs: JobRepository, sharing: SharingRepository) -> None:
+    many = [f"a{number:03}" for number in range(50)]
+    wait_in_line(jobs, ANNA, *many)
+    assert jobs.claim(many[0], holder="me", seconds=60)
+    wait_in_line(jobs, BEN, "b", after=1000)
+    taken = worked_off(jobs, sharing)
+    assert taken[0] == "b"
+    assert taken[1:] == many[1:]
+
+
+def test_turns_go_round(jobs: JobRepository, sharing: SharingRepository) -> None:
+    wait_in_line(jobs, ANNA, "a1", "a2", "a3", "a4")
+    wait_in_line(jobs, BEN, "b1", "b2", after=100)
+    wait_in_line(jobs, None, "n1", "n2", after=200)
+    places = {job_id: sharing.position(stored(jobs, job_id)) for job_id in ("a1", "a2", "a4", "b1", "b2", "n1", "n2")}
+    taken = worked_off(jobs, sharing)
+    assert taken == ["n1", "a1", "b1", "n2", "a2", "b2", "a3", "a4"]
+    assert places == {job_id: taken.index(job_id) + 1 for job_id in places}
+
+
+def test_within_a_caller_the_oldest_comes_first(jobs: JobRepository, sharing: SharingRepository) -> None:
+    for number in range(5):
+        moment = START + timedelta(seconds=number // 2)  # some at the same instant
+        jobs.add(make_job(f"j{number}", created_at=moment, queued_at=moment))
+    assert [sharing.position(stored(jobs, f"j{number}")) for number in range(5)] == [1, 2, 3, 4, 5]
+    assert worked_off(jobs, sharing) == ["j0", "j1", "j2", "j3", "j4"]
+    assert sharing.position(stored(jobs, "j4")) == 1  # started in between
+
+
+def test_places_follow_who_was_served_last(jobs: JobRepository, sharing: SharingRepository) -> None:
+    wait_in_line(jobs, ANNA, "a1", "a2", "a3")
+    wait_in_line(jobs, BEN, "b1", "b2", "b3", after=100)
+    first = sharing.next_job()
+    assert first == "a1"
+    jobs.claim(first, holder="me", seconds=60)
+    assert [sharing.position(stored(jobs, job_id)) for job_id in ("b1", "a2", "b2", "a3", "b3")] == [1, 2, 3, 4, 5]
+    assert worked_off(jobs, sharing) == ["b1", "a2", "b2", "a3", "b3"]
+
+
+# What each has taken up --------------------------------------------------------------------------------------------
+
+
+def test_usage_counts_what_is_kept_and_what_waits(jobs: JobRepository, sharing: SharingRepository) -> None:
+    soon = utc_now() + timedelta(hours=1)
+    mine = {"submitter": ANNA, "file_bytes": 100, "seconds_expected": 60.0}
+    jobs.add(make_job("queued", **mine))
+    jobs.add(make_job("running", status=Status.RUNNING, seconds_total=600.0, seconds_done=500.0, **mine))
+    jobs.add(make_job("over", status=Status.RUNNING, seconds_total=600.0, seconds_done=700.0, **mine))
+    jobs.add(make_job("done", status=Status.SUCCEEDED, expires_at=soon, **mine))
+    jobs.add(make_job("failed", status=Status.FAILED, **mine))
+    for status in (Status.CANCELLED, Status.EXPIRED, Status.DELETED):
+        jobs.add(make_job(status, status=status, **mine))
+    jobs.add(make_job("another's", submitter=BEN))
+    usage = sharing.usage(ANNA)
+    assert (usage.active_jobs, usage.queued_seconds, usage.stored_bytes) == (3, 160.0, 500)
+    assert usage.next_expiry == soon
+    assert sharing.usage(CLEO).active_jobs == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "counted_as"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("127.0.0.1", None),
+        ("::1", None),
+        ("::ffff:127.0.0.1", None),
+        ("a socket", "a socket"),
+    ],
+)
+def test_an_address_counts_as_one_caller_but_for_this_machine(address: str, counted_as: str | None) -> None:
+    assert Caller(None, network_of(address)).submitter == counted_as
+
+
+# Limits ------------------------------------------------------------------------------------------------------------
+
+
+def limited(redis_url: str, **limits: str) -> Service:
+    """An API with these limits; nobody works."""
+    service = Service(short_folder() / "var", words=("api",), settings={"redis_url": redis_url} | limits)
+    migrate(service.configuration().database)
+    return service
+
+
+def key_of(service: Service) -> str:
+    engine = open_database(service.configuration().database)
+    secret = KeyRepository(session_factory(engine)).create("a test", list(Scope))[1]
+    engine.dispose()
+    return secret
+
+
+def refused(answer: httpx.Response, policy: str) -> dict[str, Any]:
+    assert answer.status_code == 429, answer.text
+    document: dict[str, Any] = answer.json()
+    assert document["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    assert document["violated-policies"] == [policy]
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    return document
+
+
+def test_requests_are_counted_by_key_and_by_address(redis_url: str, redis: Redis) -> None:
+    with running(limited(redis_url, limit_requests="5")) as api:
+        with as_key(api, key_of(api)) as anna, as_key(api, key_of(api)) as ben:
+            left = []
+            for _ in range(5):
+                answer = anna.get("/v1/transcriptions")
+                assert answer.status_code == 200
+                assert answer.headers["RateLimit-Policy"] == '"requests";q=5;w=60'
+                left.append(answer.headers["RateLimit"].partition(";t=")[0])
+            assert left == [f'"requests";r={number}' for number in (4, 3, 2, 1, 0)]
+            answer = anna.get("/v1/transcriptions")
+            assert "More than 5 requests within 60 s" in refused(answer, "requests")["detail"]
+            assert answer.headers["RateLimit"].startswith('"requests";r=0;t=')
+            assert 1 <= int(answer.headers["Retry-After"]) <= 60
+            assert ben.get("/v1/transcriptions").status_code == 200
+        elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+        with api.client() as nobody:  # guesses keys, from an address that a trusted proxy names
+            assert [nobody.get("/v1/models", headers=elsewhere).status_code for _ in range(6)] == [401] * 5 + [429]
+            assert nobody.get("/v1/models", headers={"X-Forwarded-For": "203.0.113.10"}).status_code == 401
+            assert nobody.get("/healthz", headers=elsewhere).status_code == 200
+
+
+def test_this_machine_itself_is_not_limited_without_keys(redis_url: str) -> None:
+    with running(limited(redis_url, limit_requests="2", limit_jobs="1")) as api, api.client() as client:
+        for _ in range(4):
+            upload(client, b"x")
+            answer = client.get("/v1/transcriptions")
+            assert answer.status_code == 200
+            assert "RateLimit" not in answer.headers
+
+
+def test_without_redis_nobody_is_refused(tmp_path: Any) -> None:
+    api = limited(f"unix://{tmp_path}/none.sock", limit_requests="1")
+    with running(api), as_key(api, key_of(api)) as client:
+        assert [client.get("/v1/transcriptions").status_code for _ in range(3)] == [200] * 3
+
+
+def test_waiting_jobs_of_a_key_are_limited(redis_url: str) -> None:
+    with running(limited(redis_url, limit_jobs="2")) as api:
+        with as_key(api, key_of(api)) as anna, as_key(api, key_of(api)) as ben:
+            first, _ = upload(anna, b"x"), upload(anna, b"x")
+            detail = refused(_post(anna), "jobs")["detail"]
+            assert "2 of your jobs wait or run, 2 are allowed at once" in detail
+            upload(ben, b"x")
+            anna.delete(first["links"]["self"])
+            upload(anna, b"x")
+        assert len(list((api.var / "storage" / "jobs").iterdir())) == 3, "what is refused is not stored"
+
+
+def test_waiting_minutes_of_a_key_are_limited(redis_url: str, tune: bytes) -> None:
+    with running(limited(redis_url, limit_queued_minutes="0.3")) as api, as_key(api, key_of(api)) as client:
+        for _ in range(2):
+            upload(client, tune)  # 12 s each
+        assert "0 minutes of your audio wait, 0.3 are allowed" in refused(_post(client), "queued-minutes")["detail"]
+        with repository(api.configuration().database) as jobs:
+            (job, _) = (jobs.get(one["id"]) for one in client.get("/v1/transcriptions").json()["transcriptions"])
+            assert job is not None
+            assert job.seconds_expected == pytest.approx(TUNE_SECONDS, abs=0.1)
+
+
+def test_stored_bytes_of_a_key_are_limited(redis_url: str) -> None:
+    with running(limited(redis_url, limit_stored_bytes="1500")) as api, as_key(api, key_of(api)) as client:
+        first = upload(client, b"x" * 1000)
+        upload(client, b"x" * 1000)
+        answer = _post(client)
+        assert "Your recordings take 2000 bytes, 1500 are allowed" in refused(answer, "stored-bytes")["detail"]
+        assert int(answer.headers["Retry-After"]) > 6 * 86400
+        client.delete(first["links"]["self"])
+        upload(client, b"x")
+
+
+def _post(client: httpx.Client) -> httpx.Response:
+    return client.post("/v1/transcriptions", files={"file": ("a.wav", b"x")})
+
+
+# Guessing lengths --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+def test_stated_lengths_are_believed(tmp_path: Any, kind: str) -> None:
+    data = encode(tmp_path / f"a.{kind}", melody(TUNE, TUNE_SECONDS, sr=16000), sr=16000, kind=kind).read_bytes()
+    file = io.BytesIO(data)
+    assert guess_seconds(file, len(data), longest=7200) == pytest.approx(TUNE_SECONDS, abs=0.1)
+    assert file.tell() == 0
+    assert guess_seconds(file, len(data), longest=5) == 5
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"x", b"RIFF....WAVEfmt ", b"RIFF....WAVEfmt " + bytes(50), b"fLaC" + bytes(50), b"fLaC",
+     b"RIFF....WAVEfmt " + bytes(12) + struct.pack("<I", 2**32 - 1)],
+)  # fmt: skip
+def test_what_lies_or_says_nothing_still_counts(head: bytes) -> None:
+    size = 10**8
+    assert guess_seconds(io.BytesIO(head), size, longest=7200) >= size / MOST_BYTES_PER_SECOND
