@@ -90,8 +90,8 @@ def draw_spectrogram(axes: Axes, waveform: Waveform, *, start: float, pitches: t
         image, aspect="auto", origin="lower", extent=extent, cmap=SPECTROGRAM_COLOURS, vmin=loudest - 1.2, vmax=loudest
     )
     axes.grid(visible=False)
+    name_octaves(axes, vertical=True)  # before the limits, which it widens
     axes.set(xlim=(start, stop), ylim=(pitches[0] - 0.8, pitches[1] + 0.8), xlabel="seconds")
-    name_octaves(axes, vertical=True)
 
 
 def draw_notes(

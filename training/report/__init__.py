@@ -1,1 +1,1 @@
-"""What ``python -m training evaluate --report`` adds to the scores: which errors, where, and how they look and sound."""
+"""What ``python -m training evaluate --report`` adds to the scores: which errors, where, how they look and sound."""

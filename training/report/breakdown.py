@@ -28,9 +28,7 @@ class Breakdown(Generic[Key]):
     misses: Counter[Key] = field(default_factory=Counter)
 
     def __add__(self, other: "Breakdown[Key]") -> "Breakdown[Key]":
-        return Breakdown(
-            self.hits + other.hits, self.false_alarms + other.false_alarms, self.misses + other.misses
-        )
+        return Breakdown(self.hits + other.hits, self.false_alarms + other.false_alarms, self.misses + other.misses)
 
     def keys(self) -> set[Key]:
         """All keys that a note had."""
@@ -38,6 +36,14 @@ class Breakdown(Generic[Key]):
 
     def __getitem__(self, key: Key) -> Counts:
         return Counts(self.hits[key], self.false_alarms[key], self.misses[key])
+
+    def in_reference(self, key: Key) -> int:
+        """How many notes of the reference have this key."""
+        return self.hits[key] + self.misses[key]
+
+    def total(self) -> Counts:
+        """All keys together."""
+        return Counts(self.hits.total(), self.false_alarms.total(), self.misses.total())
 
 
 def break_down(comparison: Comparison, key: Callable[[Note], Key], *, recall_only: bool = False) -> Breakdown[Key]:

@@ -8,6 +8,8 @@ matched without regard to the program: those pairs stand off the diagonal of the
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import pretty_midi
+
 from model.note import Note
 from training.report.breakdown import Breakdown
 from training.report.note_errors import match_onsets
@@ -78,3 +80,8 @@ def only_program(true: Sequence[Note]) -> int | None:
     """The program of a recording of one instrument; None if several play."""
     programs = {note.program for note in true}
     return programs.pop() if len(programs) == 1 else None
+
+
+def program_name(program: int) -> str:
+    """General MIDI's name of a 0-based program."""
+    return str(pretty_midi.program_to_instrument_name(program))

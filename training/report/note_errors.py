@@ -117,8 +117,8 @@ def compare(true: Sequence[Note], found: Sequence[Note]) -> Comparison:
         found,
         pairs,
         shifted,
-        {j: kind for j, kind in zip(extra, extra_kinds([found[j] for j in extra], true), strict=True)},
-        {i: kind for i, kind in zip(missed, missed_kinds([true[i] for i in missed], heard, found), strict=True)},
+        dict(zip(extra, extra_kinds([found[j] for j in extra], true), strict=True)),
+        dict(zip(missed, missed_kinds([true[i] for i in missed], heard, found), strict=True)),
     )
 
 

@@ -85,14 +85,10 @@ def is_shift(kind: Kind | None) -> bool:
     return kind in {Kind.EARLY_ONSET, Kind.LATE_ONSET}
 
 
-def cut(
-    recording: Recording, true: Sequence[Judged], found: Sequence[Judged], start: float, seconds: float
-) -> Passage:
+def cut(recording: Recording, true: Sequence[Judged], found: Sequence[Judged], start: float, seconds: float) -> Passage:
     """Take what sounds in one passage."""
     stop = min(start + PASSAGE_SECONDS, seconds)
-    here = [
-        tuple(one for one in notes if one.note.onset < stop and one.note.offset > start) for notes in (true, found)
-    ]
+    here = [tuple(one for one in notes if one.note.onset < stop and one.note.offset > start) for notes in (true, found)]
     begun = [one for one in [*here[0], *(one for one in here[1] if not is_shift(one.kind))] if one.note.onset >= start]
     errors = Counter(one.kind for one in begun if one.kind is not None)
     return Passage(recording, start, stop, here[0], here[1], dict(errors.most_common()))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pretty_midi
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -27,7 +26,7 @@ from training.drawing import (
 from training.prepared import Waveform
 from training.report.breakdown import VELOCITY_STEP, Breakdown
 from training.report.curves import Point, best
-from training.report.instruments import Confusion
+from training.report.instruments import Confusion, program_name
 from training.report.note_errors import Kind
 from training.report.passages import Passage, is_shift
 from training.report.study import DEVIATION_MS, Study
@@ -69,20 +68,15 @@ def pitches_picture(pitches: Breakdown[int]) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     for name, colour in (("precision", RED), ("recall", BLUE), ("f1", INK)):
         values = [getattr(one, name) if one.hits + one.misses + one.false_alarms else np.nan for one in counts]
-        enough = [value if sounding(one) >= FEW else np.nan for value, one in zip(values, counts, strict=True)]
+        enough = np.where([pitches.in_reference(pitch) >= FEW for pitch in keyboard], values, np.nan)
         above.plot(keyboard, values, ".", color=colour, alpha=0.3, markersize=4)
         above.plot(keyboard, enough, color=colour, label=name.replace("f1", "F1"), linewidth=1.6)
     plain(above).set(ylim=(0, 1.02), ylabel="share")
     above.legend(fontsize=9, ncols=3, loc="lower center", frameon=False)
-    plain(below).bar(keyboard, [sounding(one) for one in counts], color=GREY, width=0.9)
+    plain(below).bar(keyboard, [pitches.in_reference(pitch) for pitch in keyboard], color=GREY, width=0.9)
     below.set(ylabel="notes", xlim=(LOWEST_PITCH - 1, HIGHEST_PITCH + 1))
     name_octaves(below)
     return figure
-
-
-def sounding(counts: Counts) -> int:
-    """Notes of the reference."""
-    return counts.hits + counts.misses
 
 
 def curves_picture(curves: dict[str, Sequence[Point]], chosen: dict[str, Counts]) -> Figure:
@@ -138,7 +132,8 @@ def velocities_picture(study: Study) -> Figure:
     counts = [study.velocities[low] for low in lows]
     left.bar(lows, [one.recall for one in counts], width=0.9 * VELOCITY_STEP, align="edge", color=BLUE)
     for low, one in zip(lows, counts, strict=True):
-        left.text(low + VELOCITY_STEP * 0.45, one.recall + 0.01, f"{sounding(one):,}", ha="center", fontsize=8)
+        n_notes = one.hits + one.misses
+        left.text(low + VELOCITY_STEP * 0.45, one.recall + 0.01, f"{n_notes:,}", ha="center", fontsize=8)
     left.set(ylim=(0, 1.06), xlabel="velocity in the reference", ylabel="recall (above: notes)")
     velocities = np.arange(len(study.loudness))
     n = study.loudness.sum(axis=1)
@@ -155,15 +150,15 @@ def velocities_picture(study: Study) -> Figure:
 
 def instruments_picture(programs: Breakdown[int]) -> Figure:
     """Recall of each instrument's notes."""
-    order = sorted(programs.keys(), key=lambda program: -sounding(programs[program]))
+    order = sorted(programs.keys(), key=lambda program: -programs.in_reference(program))
     figure, axes = new_figure(7.5, 0.9 + 0.34 * len(order))
     axes.barh(range(len(order)), [programs[program].recall for program in order], color=BLUE)
     axes.set_yticks(range(len(order)), [program_name(program) for program in order])
     axes.invert_yaxis()
     axes.grid(visible=False)
     for row, program in enumerate(order):
-        counts = programs[program]
-        axes.text(counts.recall + 0.01, row, f"{counts.recall:.3f} of {sounding(counts):,}", va="center", fontsize=9)
+        recall, n_notes = programs[program].recall, programs.in_reference(program)
+        axes.text(recall + 0.01, row, f"{recall:.3f} of {n_notes:,}", va="center", fontsize=9)
     axes.set(xlim=(0, 1.25), xlabel="recall", xticks=np.arange(0, 1.01, 0.2))
     return figure
 
@@ -187,11 +182,6 @@ def confusion_picture(confused: Confusion) -> Figure:
     axes.set_yticks(range(len(rows) + 1), [*map(program_name, rows), "not there"])
     axes.set(xlabel="found", ylabel="reference")
     return figure
-
-
-def program_name(program: int) -> str:
-    """General MIDI's name of a 0-based program."""
-    return str(pretty_midi.program_to_instrument_name(program))
 
 
 def passage_picture(passage: Passage, waveform: Waveform) -> Figure:

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from model.note import Note
 from model.note_events import DecodingOptions
-from training.evaluate import Heard
+from training.evaluate import Heard, Outcome
 from training.prepared import Recording
 from training.report.breakdown import Breakdown, by_pitch, by_program, by_velocity
 from training.report.curves import ONSET_THRESHOLDS, notes_by_threshold
@@ -17,7 +19,7 @@ from training.report.note_errors import SHIFT_SECONDS, Comparison, Kind, compare
 from training.report.passages import Passage, worst, worst_of_recording
 from training.scores import Counts, within
 
-DEVIATION_MS = 10  # width of a bin of onset deviations
+DEVIATION_MS = 5  # width of a bin of onset deviations
 VELOCITIES = 128
 
 
@@ -41,6 +43,9 @@ class Study:
         Programs of the reference and of the estimate.
     onset_deviations : Counter of int
         Notes by how late they were found, in bins of `DEVIATION_MS` named by their lower edge.
+    lateness : dict of str to float
+        Median of that by recording, in seconds; only for recordings with notes that were found. Far from the others it
+        speaks of a reference that does not fit its audio.
     loudness : ndarray, shape (128, 128), int64
         Found notes by velocity of the reference (rows) and of the estimate (columns).
     by_threshold : list of Counts, or None
@@ -58,6 +63,7 @@ class Study:
         self.solos: Breakdown[int] = Breakdown()
         self.confused: Confusion = Counter()
         self.onset_deviations: Counter[int] = Counter()
+        self.lateness: dict[str, float] = {}
         self.loudness: npt.NDArray[np.int64] = np.zeros((VELOCITIES, VELOCITIES), dtype=np.int64)
         self.by_threshold: list[Counts] | None = None
         self.passages: list[Passage] = []
@@ -74,7 +80,10 @@ class Study:
         if program is not None:
             hits = len(comparison.pairs)
             self.solos += Breakdown(*(Counter({program: n}) for n in (hits, len(found) - hits, len(true) - hits)))
-        self.onset_deviations.update(deviations(comparison))
+        late = deviations(comparison)
+        self.onset_deviations.update(in_bins(late))
+        if len(late):
+            self.lateness[recording.id] = float(np.median(late))
         if len({note.velocity for note in true}) > 1:
             self.velocities += by_velocity(comparison)
             for i, j in comparison.pairs:
@@ -90,17 +99,24 @@ class Study:
         """Of all recordings."""
         return sum(self.errors.values(), Counter())
 
-    @property
-    def notes(self) -> Counts:
-        """All notes, by onset and pitch."""
-        pitches = self.pitches
-        return Counts(pitches.hits.total(), pitches.false_alarms.total(), pitches.misses.total())
+
+def deviations(comparison: Comparison) -> npt.NDArray[np.float64]:
+    """How late each matched or shifted note was found, in seconds, shape (n,)."""
+    pairs = [*comparison.pairs, *comparison.shifted]
+    return np.array([comparison.found[j].onset - comparison.true[i].onset for i, j in pairs])
 
 
-def deviations(comparison: Comparison) -> list[int]:
-    """How late each matched or shifted note was found, as the lower edge of its bin in ms."""
-    late = [
-        comparison.found[j].onset - comparison.true[i].onset for i, j in [*comparison.pairs, *comparison.shifted]
-    ]
+def in_bins(late: npt.NDArray[np.float64]) -> list[int]:
+    """The lower edge of the bin of each deviation, in ms."""
     reach = round(SHIFT_SECONDS * 1000)
-    return [int(np.clip(np.floor(1000 * s / DEVIATION_MS) * DEVIATION_MS, -reach, reach - DEVIATION_MS)) for s in late]
+    edges = np.floor(1000 * late / DEVIATION_MS).astype(int) * DEVIATION_MS
+    return [int(edge) for edge in np.clip(edges, -reach, reach - DEVIATION_MS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """A prepared set with what was found out about a system there."""
+
+    folder: Path
+    outcome: Outcome
+    study: Study
