@@ -31,8 +31,8 @@ def test_a_mean_of_many_lies_as_the_normal_distribution_says() -> None:
 
 
 def test_pooling_weighs_recordings_by_their_notes() -> None:
-    # One long recording without an error beside a short one without a hit. Two draws of two: both long one time in four,
-    # both short one time in four, so that the ends are those of one alone.
+    # A long recording without an error and a short one without a hit: a draw of two takes one of them twice, each one
+    # time in four, so that the ends are those of one alone.
     tallies = [tally_of(90, 0), tally_of(0, 10)]
     assert pooled_intervals(tallies)["note_recall"] == [0.0, 1.0]
     low, high = pooled_intervals([tally_of(90, 10)] * 20 + [tally_of(0, 1)])["note_recall"]  # type: ignore[misc]

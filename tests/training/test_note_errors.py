@@ -125,6 +125,6 @@ def test_apart_by_pitch_and_by_velocity() -> None:
     pitches, velocities = by_pitch(comparison), by_velocity(comparison)
     assert (pitches[60].hits, pitches[60].false_alarms, pitches[60].misses) == (1, 0, 1)
     assert (pitches[62].hits, pitches[62].false_alarms, pitches[62].misses) == (1, 1, 0)
-    assert {low: velocities[low].recall for low in velocities.keys()} == {16: 0.0, 96: 1.0}
+    assert {low: velocities[low].recall for low in velocities.all_keys()} == {16: 0.0, 96: 1.0}
     assert velocities.false_alarms == Counter()
     assert (pitches + pitches)[62].false_alarms == 2

@@ -30,7 +30,7 @@ class Breakdown(Generic[Key]):
     def __add__(self, other: "Breakdown[Key]") -> "Breakdown[Key]":
         return Breakdown(self.hits + other.hits, self.false_alarms + other.false_alarms, self.misses + other.misses)
 
-    def keys(self) -> set[Key]:
+    def all_keys(self) -> set[Key]:
         """All keys that a note had."""
         return {*self.hits, *self.false_alarms, *self.misses}
 

@@ -41,11 +41,11 @@ def details(study: Study, together: Tally) -> dict[str, Json]:
         },
         "by_pitch": [
             {"pitch": pitch, "name": pitch_name(pitch), **shares(study.pitches[pitch])}
-            for pitch in sorted(study.pitches.keys())
+            for pitch in sorted(study.pitches.all_keys())
         ],
         "recall_by_velocity": [
             {"from": low, "to": low + VELOCITY_STEP - 1, **recall(study.velocities[low])}
-            for low in sorted(study.velocities.keys())
+            for low in sorted(study.velocities.all_keys())
         ],
         "velocity": velocity(study),
         "instruments": instruments(study),
@@ -123,6 +123,6 @@ def with_programs(study: Study) -> dict[str, Json]:
 
 def rows(programs: Breakdown[int], *, recall_only: bool = False) -> list[Json]:
     """A row for each program, the most frequent first."""
-    order = sorted(programs.keys(), key=lambda program: (-programs.in_reference(program), program))
+    order = sorted(programs.all_keys(), key=lambda program: (-programs.in_reference(program), program))
     score = recall if recall_only else shares
     return [{"program": program, "name": program_name(program), **score(programs[program])} for program in order]

@@ -128,7 +128,7 @@ def velocities_picture(study: Study) -> Figure:
     """Recall by the reference's velocity, and how the found velocity follows it."""
     figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
     left, right = map(plain, figure.subplots(1, 2))
-    lows = sorted(study.velocities.keys())
+    lows = sorted(study.velocities.all_keys())
     counts = [study.velocities[low] for low in lows]
     left.bar(lows, [one.recall for one in counts], width=0.9 * VELOCITY_STEP, align="edge", color=BLUE)
     for low, one in zip(lows, counts, strict=True):
@@ -150,7 +150,7 @@ def velocities_picture(study: Study) -> Figure:
 
 def instruments_picture(programs: Breakdown[int]) -> Figure:
     """Recall of each instrument's notes."""
-    order = sorted(programs.keys(), key=lambda program: -programs.in_reference(program))
+    order = sorted(programs.all_keys(), key=lambda program: -programs.in_reference(program))
     figure, axes = new_figure(7.5, 0.9 + 0.34 * len(order))
     axes.barh(range(len(order)), [programs[program].recall for program in order], color=BLUE)
     axes.set_yticks(range(len(order)), [program_name(program) for program in order])
