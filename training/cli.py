@@ -11,7 +11,7 @@ from model.errors import ModelError
 from model.note_events import DecodingOptions
 from training import prepare
 from training.errors import DataError
-from training.prepared import Json
+from training.prepared import Json, distinct_names
 
 app = typer.Typer(no_args_is_help=True, help="From recordings to a checkpoint.", pretty_exceptions_enable=False)
 app.add_typer(prepare.app, name="prepare")
@@ -38,6 +38,7 @@ def explore(
     from training.explore.folder import explore as run_explore
     from training.explore.statistics import read_composers
 
+    distinct_names(data)
     failed = run_explore(data, out, None if metadata is None else read_composers(metadata))
     for name, causes in failed.items():
         for recording, why in causes.items():
@@ -98,6 +99,7 @@ def evaluate(
 
     if (checkpoint is None) == (midi_folder is None):
         raise DataError("give either --checkpoint or --midi-folder")
+    distinct_names(data)
     options = DecodingOptions(onset_threshold, frame_threshold, min_note_ms, latency_ms)
     system, frame_rate = evaluation.open_system(checkpoint, midi_folder, options, device=device, threads=threads)
     studied = []

@@ -75,6 +75,11 @@ def test_metadata_that_is_none_is_refused(tmp_path: Path) -> None:
         read_composers(tmp_path / "missing.csv")
 
 
+def test_two_sets_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="more than one pieces"):
+        run("explore", "--data", tmp_path / "one" / "pieces", "--data", tmp_path / "two" / "pieces", "--out", tmp_path)
+
+
 def test_an_empty_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no prepared recordings"):
         gather(tmp_path, None)
