@@ -77,14 +77,28 @@ def note_targets(notes: NoteArrays, *, n_frames: int, frame_rate: float) -> Targ
     Targets
         ``velocity`` is velocity / 127 at the frames that an onset reaches and 0 elsewhere.
     """
-    targets = Targets(*(np.zeros((n_frames, N_PITCHES), dtype=np.float32) for _ in range(3)))
-    first = np.ceil(notes.onset * frame_rate).astype(np.int64)
-    last = np.ceil(notes.offset * frame_rate).astype(np.int64)
-    for index in np.flatnonzero((notes.pitch >= LOWEST_PITCH) & (notes.pitch <= HIGHEST_PITCH)):
+    onset, velocity = (np.zeros((n_frames, N_PITCHES), dtype=np.float32) for _ in range(2))
+    targets = Targets(onset, frame_targets(notes, n_frames=n_frames, frame_rate=frame_rate), velocity)
+    for index in np.flatnonzero(_on_keyboard(notes)):
         pitch = notes.pitch[index] - LOWEST_PITCH
-        targets.frame[max(first[index], 0) : max(last[index], first[index] + 1, 0), pitch] = 1
         _draw_onset(targets, notes.onset[index] * frame_rate, pitch, notes.velocity[index] / 127)
     return targets
+
+
+def frame_targets(notes: NoteArrays, *, n_frames: int, frame_rate: float) -> NDArray[np.float32]:
+    """The part of `note_targets` that says which pitches sound, shape ``(n_frames, N_PITCHES)``, 0 or 1."""
+    frame = np.zeros((n_frames, N_PITCHES), dtype=np.float32)
+    first = np.ceil(notes.onset * frame_rate).astype(np.int64)
+    last = np.ceil(notes.offset * frame_rate).astype(np.int64)
+    for index in np.flatnonzero(_on_keyboard(notes)):
+        pitch = notes.pitch[index] - LOWEST_PITCH
+        frame[max(first[index], 0) : max(last[index], first[index] + 1, 0), pitch] = 1
+    return frame
+
+
+def _on_keyboard(notes: NoteArrays) -> NDArray[np.bool_]:
+    """Which notes have a pitch that is a target, shape ``(n,)``."""
+    return np.asarray((notes.pitch >= LOWEST_PITCH) & (notes.pitch <= HIGHEST_PITCH))
 
 
 def _draw_onset(targets: Targets, position: float, pitch: int, velocity: float) -> None:

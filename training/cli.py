@@ -11,7 +11,7 @@ from model.errors import ModelError
 from model.note_events import DecodingOptions
 from training import prepare
 from training.errors import DataError
-from training.prepared import Json
+from training.prepared import Json, distinct_names
 
 app = typer.Typer(no_args_is_help=True, help="From recordings to a checkpoint.", pretty_exceptions_enable=False)
 app.add_typer(prepare.app, name="prepare")
@@ -20,6 +20,32 @@ app.add_typer(prepare.app, name="prepare")
 @app.callback()
 def callback() -> None:
     """From recordings to a checkpoint: prepare, fit, evaluate, tune, publish."""
+
+
+@app.command()
+def explore(
+    data: Annotated[list[Path], typer.Option(help="A prepared set, such as data/maps_train. Repeat for more.")],
+    out: Annotated[Path, typer.Option(help="Folder for pictures and a page, index.html.")],
+    metadata: Annotated[
+        Path | None, typer.Option(help="musicnet_metadata.csv, to show MusicNet's pieces by composer.")
+    ] = None,
+) -> None:
+    """Draw what there is in prepared sets: notes, pitches, instruments, lengths, polyphony, labels over the audio.
+
+    Example: python -m training explore --data data/musicnet_synth --metadata MUSICNET/musicnet_metadata.csv --out
+    runs/explore
+    """
+    from training.explore.folder import explore as run_explore
+    from training.explore.statistics import read_composers
+
+    distinct_names(data)
+    failed = run_explore(data, out, None if metadata is None else read_composers(metadata))
+    for name, causes in failed.items():
+        for recording, why in causes.items():
+            typer.echo(f"{name}, {recording} could not be read: {why}")
+    typer.echo(f"page: {out / 'index.html'}")
+    if any(failed.values()):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -55,40 +81,57 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 leaves the choice to PyTorch.", min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for a page with errors by kind, curves, pictures; takes longer.")
+    ] = None,
     quiet: Annotated[bool, typer.Option(help="Say only the sums, not each recording.")] = False,
 ) -> None:
     """Score a checkpoint, or the MIDI files of any other system by the same code.
 
+    Recordings that cannot be scored (a missing or damaged MIDI file) are named, count in no score, and set status 1.
+
     Example: python -m training evaluate --checkpoint runs/first/average.safetensors --data data/maps_validation
-    --seconds 60
+    --seconds 60 --report runs/first/report
     """
     from model.checkpoint import file_sha256
     from training import evaluate as evaluation
+    from training.report.study import Studied, Study
 
     if (checkpoint is None) == (midi_folder is None):
         raise DataError("give either --checkpoint or --midi-folder")
+    distinct_names(data)
     options = DecodingOptions(onset_threshold, frame_threshold, min_note_ms, latency_ms)
     system, frame_rate = evaluation.open_system(checkpoint, midi_folder, options, device=device, threads=threads)
-    results: dict[str, Json] = {}
+    studied = []
     for folder in data:
-        scored = evaluation.score_set(
+        study = Study(options if checkpoint else None)
+        outcome = evaluation.score_set(
             folder,
             system,
             first_seconds=seconds or float("inf"),
             frame_rate=frame_rate,
             report=(lambda _: None) if quiet else typer.echo,
+            observe=study.observe if report else None,
         )
-        typer.echo(f"{folder.name}\n{evaluation.table(scored)}")
-        results[folder.name] = evaluation.summary(scored)
+        typer.echo(f"{folder.name}\n{evaluation.table(outcome)}")
+        studied.append(Studied(folder, outcome, study))
+    settings: dict[str, Json] = {
+        "system": str(checkpoint or midi_folder),
+        "sha256": file_sha256(checkpoint) if checkpoint else None,
+        "first_seconds": seconds or None,
+        "decoding": dict(asdict(options)) if checkpoint else None,
+        "frame_rate": frame_rate,
+    }
     if out is not None:
-        settings: dict[str, Json] = {
-            "system": str(checkpoint or midi_folder),
-            "sha256": file_sha256(checkpoint) if checkpoint else None,
-            "first_seconds": seconds or None,
-            "decoding": dict(asdict(options)) if checkpoint else None,
-            "frame_rate": frame_rate,
-        }
-        evaluation.write_report(out, {**settings, "sets": results})
+        sets: dict[str, Json] = {one.folder.name: evaluation.summary(one.outcome) for one in studied}
+        evaluation.write_report(out, {**settings, "sets": sets})
+    if report is not None:
+        from training.report.folder import write_report_folder
+
+        write_report_folder(report, settings, studied)
+        typer.echo(f"report: {report / 'index.html'}")
+    if any(one.outcome.failed for one in studied):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pretty_midi
+from mido.midifiles.meta import KeySignatureError
 
 from model.activations import Activations
 from model.cqt import CqtConfig
@@ -14,9 +15,10 @@ from model.note import Note
 from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
 from training.errors import DataError
+from training.intervals import mean_intervals, pooled_intervals
 from training.musicnet import read_parts
 from training.prepared import SAMPLE_RATE, Json, Recording, Waveform, read_audio, read_manifest, read_notes
-from training.scores import Tally, bootstrap, means, pooled, tally
+from training.scores import Tally, means, pooled, tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,26 @@ class Scored:
     tally: Tally
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A set's outcome.
+
+    Parameters
+    ----------
+    scored : list of Scored
+        At least one.
+    failed : dict of str to str
+        Ids of recordings that could not be scored, with the cause of each. They count in no score.
+    """
+
+    scored: list[Scored]
+    failed: dict[str, str]
+
+
 # A system is asked with a recording and its audio (mono at the prepared rate).
 System = Callable[[Recording, Waveform], Heard]
+# Somebody who wants to see more than the scores: a recording, its seconds, its reference, and what was heard.
+Observer = Callable[[Recording, float, list[Note], Heard], None]
 
 
 def open_system(
@@ -89,7 +109,7 @@ def read_midi_notes(path: Path) -> list[Note]:
     """Read a system's notes; a file that holds none is a valid answer."""
     try:
         midi = pretty_midi.PrettyMIDI(str(path))
-    except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
+    except (OSError, ValueError, EOFError, LookupError, KeySignatureError) as error:
         raise DataError(f"{path}: not a MIDI file: {error}") from error
     if not any(instrument.notes for instrument in midi.instruments if not instrument.is_drum):
         return []
@@ -97,8 +117,14 @@ def read_midi_notes(path: Path) -> list[Note]:
 
 
 def score_set(
-    folder: Path, system: System, *, first_seconds: float, frame_rate: float, report: Callable[[str], None]
-) -> list[Scored]:
+    folder: Path,
+    system: System,
+    *,
+    first_seconds: float,
+    frame_rate: float,
+    report: Callable[[str], None],
+    observe: Observer | None = None,
+) -> Outcome:
     """Let a system hear a prepared set and score it.
 
     Parameters
@@ -112,20 +138,35 @@ def score_set(
         Of the grid that frames are compared on, frames per second.
     report : callable
         Gets a line for each recording.
+    observe : callable, optional
+        Called with each recording that was scored.
 
     Returns
     -------
-    list of Scored
+    Outcome
+        A recording whose files cannot be read, or that the system has no notes for, is named there and does not keep
+        the others from being scored.
 
     Raises
     ------
     DataError
-        If the set is empty or a file cannot be read.
+        If the set is empty, or nothing in it can be scored.
     """
     recordings = read_manifest(folder)
     if not recordings:
         raise DataError(f"{folder}: no prepared recordings; see python -m training prepare --help")
-    return [score_recording(folder, r, system, first_seconds, frame_rate, report) for r in recordings]
+    outcome = Outcome([], {})
+    for recording in recordings:
+        try:
+            scored = score_recording(folder, recording, system, first_seconds, frame_rate, report, observe)
+            outcome.scored.append(scored)
+        except DataError as error:
+            outcome.failed[recording.id] = error.message
+            report(f"{recording.id:40.40s} not scored: {error.message}")
+    if not outcome.scored:
+        cause = next(iter(outcome.failed.values()))
+        raise DataError(f"{folder}: none of {len(recordings)} recordings could be scored; the first: {cause}")
+    return outcome
 
 
 def score_recording(
@@ -135,6 +176,7 @@ def score_recording(
     first_seconds: float,
     frame_rate: float,
     report: Callable[[str], None],
+    observe: Observer | None,
 ) -> Scored:
     """Score one recording and say a line about it."""
     seconds = min(first_seconds, recording.seconds)
@@ -149,18 +191,24 @@ def score_recording(
         f"{recording.id:40.40s} note {scores['note_f1']:.3f}  with offset {scores['note_offset_f1']:.3f}"
         f"  frame {scores['frame_f1']:.3f}  {speed:6.0f} x real time"
     )
+    if observe is not None:
+        observe(recording, seconds, reference, heard)
     return Scored(recording, seconds, counted)
 
 
-def summary(scored: Sequence[Scored]) -> dict[str, Json]:
-    """Everything measured, for a JSON file: means with intervals, pooled, and each recording."""
+def summary(outcome: Outcome) -> dict[str, Json]:
+    """Everything measured, for a JSON file: means and pooled scores with intervals, and each recording."""
+    scored = outcome.scored
     tallies = [one.tally for one in scored]
     return {
         "mean": dict(means(tallies)),
-        "mean_interval_95": bootstrap(tallies),
+        "mean_interval_95": mean_intervals(tallies),
         "pooled": dict(pooled(tallies)),
+        "pooled_interval_95": pooled_intervals(tallies),
         "split": ", ".join(sorted({one.recording.split for one in scored})),
         "n_recordings": len(scored),
+        "n_failed": len(outcome.failed),
+        "failed": dict(outcome.failed),
         "seconds": sum(one.seconds for one in scored),
         "recordings": [
             {
@@ -175,16 +223,21 @@ def summary(scored: Sequence[Scored]) -> dict[str, Json]:
     }
 
 
-def table(scored: Sequence[Scored]) -> str:
-    """Means with their intervals, and pooled scores, as lines for a terminal."""
-    tallies = [one.tally for one in scored]
+def table(outcome: Outcome) -> str:
+    """Means with their intervals, and pooled scores, as lines for a terminal; then what could not be scored."""
+    tallies = [one.tally for one in outcome.scored]
     together = pooled(tallies)
     rows = []
-    for name, interval in bootstrap(tallies).items():
+    for name, interval in mean_intervals(tallies).items():
         low, high = interval if isinstance(interval, list) else (0.0, 0.0)
         mean = means(tallies)[name]
         rows.append(f"{name:26s} {mean:.4f}  ({low:.4f} to {high:.4f})  {together.get(name, float('nan')):.4f}")
-    return "\n".join([f"{'score':26s} mean     (95 % interval)      pooled", *rows])
+    lines = [f"{'score':26s} mean     (95 % interval)      pooled", *rows]
+    if outcome.failed:
+        n_all = len(outcome.scored) + len(outcome.failed)
+        lines.append(f"{len(outcome.failed)} of {n_all} recordings could not be scored and count in none of these:")
+        lines.extend(f"  {name}: {why}" for name, why in outcome.failed.items())
+    return "\n".join(lines)
 
 
 def write_report(path: Path, results: dict[str, Json]) -> None:

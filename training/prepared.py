@@ -87,6 +87,20 @@ def read_manifest(folder: Path) -> list[Recording]:
         raise DataError(f"{path} is not a manifest of a prepared set: {error}") from error
 
 
+def distinct_names(folders: Sequence[Path]) -> None:
+    """Refuse sets of one name, which would stand under one name in results.
+
+    Raises
+    ------
+    DataError
+        If two folders have the same name.
+    """
+    names = [folder.resolve().name for folder in folders]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"each set needs a name of its own, got more than one {', '.join(twice)}")
+
+
 def write_manifest(folder: Path, recordings: Iterable[Recording]) -> None:
     """Replace the manifest of a set at once, so that a reader never sees half of it."""
     records = [asdict(recording) for recording in sorted(recordings, key=lambda recording: recording.id)]

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from model.activations import Activations
-from model.labels import NoteArrays, note_targets
+from model.labels import NoteArrays, frame_targets
 from model.note import Note
-from training.prepared import Json, replace_offset
+from training.prepared import replace_offset
 
 ONSET_SECONDS = 0.05
 OFFSET_RATIO = 0.2
@@ -103,6 +103,8 @@ class Tally:
             "note_precision": self.notes.precision,
             "note_recall": self.notes.recall,
             "note_f1": self.notes.f1,
+            "note_offset_precision": self.notes_with_offset.precision,
+            "note_offset_recall": self.notes_with_offset.recall,
             "note_offset_f1": self.notes_with_offset.f1,
             "frame_precision": self.frames.precision,
             "frame_recall": self.frames.recall,
@@ -110,6 +112,8 @@ class Tally:
             "frame_accuracy": self.frames.accuracy,
         }
         if self.notes_with_velocity is not None:
+            found["note_velocity_precision"] = self.notes_with_velocity.precision
+            found["note_velocity_recall"] = self.notes_with_velocity.recall
             found["note_velocity_f1"] = self.notes_with_velocity.f1
         if self.posteriors is not None:
             found["frame_average_precision"] = average_precision(self.posteriors)
@@ -205,8 +209,7 @@ def as_intervals(notes: Sequence[Note]) -> tuple[npt.NDArray[np.float64], npt.ND
 
 def roll(notes: Sequence[Note], n_frames: int, frame_rate: float) -> npt.NDArray[np.bool_]:
     """Frames in which each pitch sounds, shape (n_frames, 88), as the network is taught them."""
-    targets = note_targets(NoteArrays.from_notes(list(notes)), n_frames=n_frames, frame_rate=frame_rate)
-    return np.asarray(targets.frame > 0)
+    return frame_targets(NoteArrays.from_notes(list(notes)), n_frames=n_frames, frame_rate=frame_rate) > 0
 
 
 def count_frames(true: npt.NDArray[np.bool_], found: npt.NDArray[np.bool_]) -> Counts:
@@ -254,15 +257,3 @@ def means(tallies: Sequence[Tally]) -> dict[str, float]:
     rows = [one.scores() for one in tallies]
     names = [name for name in rows[0] if all(name in row for row in rows)]
     return {name: float(np.mean([row[name] for row in rows])) for name in names}
-
-
-def bootstrap(tallies: Sequence[Tally], *, draws: int = 2000, seed: int = 0) -> dict[str, Json]:
-    """95 % intervals of the means, by drawing recordings with replacement (percentile bootstrap)."""
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(len(tallies), size=(draws, len(tallies)))
-    intervals: dict[str, Json] = {}
-    for name in means(tallies):
-        values = np.array([one.scores()[name] for one in tallies])
-        low, high = np.percentile(values[picks].mean(axis=1), [2.5, 97.5])
-        intervals[name] = [float(low), float(high)]
-    return intervals

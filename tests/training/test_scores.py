@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from model.activations import Activations
 from model.note import N_PITCHES, Note
-from training.scores import Counts, as_intervals, average_precision, bootstrap, means, pooled, tally
+from training.intervals import mean_intervals
+from training.scores import Counts, as_intervals, average_precision, means, pooled, tally
 
 FRAME_RATE = 50.0
 
@@ -133,8 +134,8 @@ def test_means_and_pools() -> None:
     ]
     assert means(tallies)["note_recall"] == pytest.approx(0.5)
     assert pooled(tallies)["note_recall"] == pytest.approx(0.1)
-    assert bootstrap(tallies)["note_recall"] == [0.0, 1.0]
-    assert bootstrap(tallies[:1])["note_recall"] == [1.0, 1.0]
+    assert mean_intervals(tallies)["note_recall"] == [0.0, 1.0]
+    assert mean_intervals(tallies[:1])["note_recall"] == [1.0, 1.0]
 
 
 def test_counts_of_nothing_are_perfect() -> None:

@@ -1,0 +1,1 @@
+"""``python -m training explore``: pictures of a prepared data set as the field looks at it."""
