@@ -57,6 +57,15 @@ class Settings(BaseSettings):
     max_seconds: float = Field(7200.0, gt=0, description="Longest recording, in seconds of decoded audio.")
     max_channels: int = Field(8, ge=1, description="Most channels of a recording.")
     max_sr: int = Field(192_000, ge=8000, description="Highest sample rate of a recording, in Hz.")
+    audio_memory_bytes: int = Field(
+        512 * 2**20, ge=2**20, description="Memory that decoding one recording may take, in bytes."
+    )
+    audio_cpu_seconds: int = Field(
+        600, ge=1, description="Time on the processor that decoding one recording may take, in seconds."
+    )
+    audio_wait_seconds: float = Field(
+        60.0, gt=0, description="Longest wait for the next second of decoded sound; then the decoder is ended."
+    )
     retention_days: float = Field(7.0, gt=0, description="Days after which a job's audio and results are removed.")
     job_base_seconds: float = Field(
         300.0, gt=0, description="Time that every job may take, in seconds, whatever its length."

@@ -14,7 +14,7 @@ from tests.model.signals import TUNE, TUNE_SECONDS, melody, sine
 
 
 def read(path: Path, *, sr: int = 16000, limits: AudioLimits | None = None) -> tuple[NDArray[np.float32], AudioSummary]:
-    with AudioReader(path, sr=sr, limits=limits or AudioLimits()) as reader:
+    with path.open("rb") as file, AudioReader(file, sr=sr, limits=limits or AudioLimits()) as reader:
         return np.concatenate(list(reader.blocks())), reader.summary
 
 
