@@ -66,10 +66,8 @@ def compare(transcriber: Transcriber, decoder: AudioDecoder, recording: Path, ru
             measured[way].append(cost(lambda run=run: run(lambda _: None), decoder.start().pid))
     print("| decoded | s by the clock, median | least | s on the processor, median | least |\n|---|---|---|---|---|")
     for way, costs in measured.items():
-        clock, cpu = zip(*costs, strict=True)
-        print(
-            f"| {way} | {statistics.median(clock):.2f} | {min(clock):.2f} | {statistics.median(cpu):.2f} | {min(cpu):.2f} |"
-        )
+        columns = [f"{value:.2f}" for one in zip(*costs, strict=True) for value in (statistics.median(one), min(one))]
+        print(f"| {way} | {' | '.join(columns)} |")
     print(f"\npeak memory of the decoder: {peak / 1024:.0f} MB")
 
 

@@ -49,7 +49,7 @@ def serve(control: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    """Decode a little silence: PyAV loads parts of itself at the first file, which a decoder could not open any more."""
+    """Decode a little silence: PyAV loads parts of itself at the first file, and a decoder could not open them."""
     file = io.BytesIO()
     with wave.open(file, "wb") as silence:
         silence.setparams((1, 2, 8000, 0, "NONE", ""))
