@@ -1,5 +1,6 @@
 """Decoders of strangers' files: what they may do, and what becomes of a job whose decoder does not come back."""
 
+import fcntl
 import json
 import os
 import signal
@@ -217,6 +218,7 @@ class Mouth:
 
     def __init__(self, *messages: bytes) -> None:
         self.pipe, theirs = os.pipe()
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 2**20)  # room for all that is said
         with os.fdopen(theirs, "wb") as out:
             out.write(b"".join(messages))
 
