@@ -213,6 +213,8 @@ class AudioReader(AbstractContextManager["AudioReader"]):
                 for frame in frames:
                     self._check_unchanged(frame)
                     yield frame
+        except MemoryError:  # of FFmpeg's too: nothing is wrong with the file
+            raise
         except av.error.FFmpegError:
             self.summary.warnings.append("the file is damaged: the transcription ends where it could no longer be read")
         if damaged:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from app.worker.confined import reader as reading
 from app.worker.confined.decoder import AudioDecoder
@@ -181,7 +182,7 @@ def test_a_server_killed_from_outside_is_started_again(decoder: AudioDecoder, lo
 
 
 def test_a_decoder_that_hangs_is_ended(long_recording: Path) -> None:
-    with AudioDecoder(ROOMY, seconds=2) as impatient:
+    with AudioDecoder(ROOMY, seconds=5) as impatient:
         heard(impatient, long_recording)
         with pytest.raises(DecodingTimedOutError) as error:
             heard_under(impatient, long_recording, signal.SIGSTOP)
@@ -200,17 +201,12 @@ def test_a_decoder_that_computes_without_end_is_ended(tmp_path: Path) -> None:
 
 
 def test_a_decoder_that_wants_too_much_memory_is_refused_it(tmp_path: Path) -> None:
-    """The picture in its tag is larger than what a decoder may take."""
-    tag = b"APIC" + (2**24).to_bytes(4, "big") + b"\0\0" + b"\0image/png\0\x03\0" + bytes(2**24)
-    size = bytes(len(tag) >> shift & 0x7F for shift in (21, 14, 7, 0))
-    sound = encode(tmp_path / "b.mp3", sine(440, 1), sr=SR, kind="mp3").read_bytes()
-    path = tmp_path / "a.mp3"
-    path.write_bytes(b"ID3\x03\0\0" + size + tag + sound)
-    narrow = AudioDecoder(Sandbox(memory_bytes=8 * 2**20, cpu_seconds=60), seconds=60)
-    with narrow, pytest.raises(DecodeFailedError):
+    """A second of eight channels at 192 kHz takes more than the four megabytes that are allowed here."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros((2 * 192_000, 8), np.float32), 192_000)
+    narrow = AudioDecoder(Sandbox(memory_bytes=4 * 2**20, cpu_seconds=60), seconds=60)
+    with narrow, pytest.raises(DecodeFailedError, match="takes more memory"):
         heard(narrow, path)
-    with AudioDecoder(ROOMY, seconds=60) as roomy:
-        assert len(heard(roomy, path)) > 0.9 * SR
 
 
 class Mouth:

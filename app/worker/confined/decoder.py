@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from app.process import tied_command
 from app.settings import Settings
-from app.worker.confined.reader import ConfinedReader
+from app.worker.confined.reader import ConfinedReader, DecoderLostError
 from app.worker.confined.sandbox import Sandbox
 from model.audio import AudioLimits
 
@@ -113,12 +113,28 @@ class AudioDecoder:
             If the file cannot be opened as audio within the limits.
         """
         with path.open("rb") as file:
-            pipe = self._request(file.fileno(), {"sr": sr, "limits": asdict(limits)})
+            try:
+                pipe, reader = self._reader(file.fileno(), sr=sr, limits=limits)
+            except DecoderLostError:
+                if self._server is not None:
+                    raise
+                # It is the server that died, and as likely as not before it saw this file.
+                pipe, reader = self._reader(file.fileno(), sr=sr, limits=limits)
         try:
-            yield ConfinedReader(pipe, self._end, sr=sr, limits=limits, seconds=self._seconds)
+            yield reader
         finally:
             os.close(pipe)
             self._end()
+
+    def _reader(self, file: int, *, sr: int, limits: AudioLimits) -> tuple[int, ConfinedReader]:
+        """A decoder's pipe and what reads from it."""
+        pipe = self._request(file, {"sr": sr, "limits": asdict(limits)})
+        try:
+            return pipe, ConfinedReader(pipe, self._end, sr=sr, limits=limits, seconds=self._seconds)
+        except BaseException:
+            os.close(pipe)
+            self._end()
+            raise
 
     def _request(self, file: int, request: dict[str, Any]) -> int:
         """Have the server fork a decoder for an open file; gives the pipe that it will speak through."""
