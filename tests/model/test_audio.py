@@ -118,6 +118,19 @@ def test_bad_bytes_say_what_is_wrong(name: str, tmp_path: Path) -> None:
         read(path)
 
 
+def test_only_named_codings_are_opened(tmp_path: Path) -> None:
+    """FFmpeg could read this one, as it could read two hundred others."""
+    path = tmp_path / "a.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("wavpack", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(sine(440, 0.5)[None], format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(UnsupportedFormatError, match=r"coded as wavpack.*convert it to FLAC"):
+        read(path)
+
+
 def test_a_video_without_sound_is_named_as_such(tmp_path: Path) -> None:
     write_video(tmp_path / "mute.mp4", sound=False)
     with pytest.raises(NoAudioStreamError, match="no audio stream"):

@@ -92,7 +92,7 @@ class ConfinedReader:
     ) -> None:
         self._pipe = pipe
         self._end = end
-        self._seconds = seconds
+        self.seconds = seconds
         self._most_samples = (limits.max_seconds + 1) * sr
         found = _parse(Opened, self._expect(Kind.OPENED))
         self.summary = AudioSummary(found.container, found.codec, found.sr, found.channels)
@@ -129,7 +129,7 @@ class ConfinedReader:
 
     def _next(self) -> tuple[Kind, bytes]:
         try:
-            kind, content = read_message(self._pipe, seconds=self._seconds)
+            kind, content = read_message(self._pipe, seconds=self.seconds)
         except TimeoutError:
             raise DecodingTimedOutError("The file took too long to decode.") from None
         except EOFError:

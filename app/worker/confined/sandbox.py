@@ -11,7 +11,9 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from ctypes.util import find_library
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 # Reading and writing what is open, memory, clocks, the interpreter's signals, ending. No thread can be started: FFmpeg
@@ -46,13 +48,11 @@ def missing() -> str | None:
     """What this machine cannot do, in words for its operator; None where both fences stand."""
     if not sys.platform.startswith("linux"):
         return "system calls can only be filtered on Linux: decoders are bounded in memory and time only"
-    try:
-        import pyseccomp
-
-        level = pyseccomp.get_api()
-    except (ImportError, RuntimeError, OSError):
+    if find_library("seccomp") is None or find_spec("pyseccomp") is None:
         return "libseccomp is not here: decoders are bounded in memory and time only; install the package libseccomp2"
-    return None if level else "the kernel filters no system calls: decoders are bounded in memory and time only"
+    if not _filter_holds():
+        return "this system lets no filter of system calls be set: decoders are bounded in memory and time only"
+    return None
 
 
 def prepare() -> Callable[[Sandbox], None]:
@@ -78,6 +78,20 @@ def _prepare_filter() -> Callable[[], None]:
             continue
     load: Callable[[], None] = allowed.load
     return load
+
+
+def _filter_holds() -> bool:
+    """Whether a process that sets the filter is held by it, tried by one that does nothing else."""
+    child = os.fork()
+    if not child:
+        try:
+            _prepare_filter()()
+            os.open("/", os.O_RDONLY)
+        except PermissionError as error:
+            os._exit(0 if error.filename == "/" else 1)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def _limit_resources(sandbox: Sandbox) -> None:
