@@ -21,7 +21,10 @@ API_PATHS = ("/v1/", "/healthz", "/readyz", "/openapi.json")
 
 # What a page of another origin may send and read beyond what browsers allow anyway. Cookies are neither sent nor read.
 SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "Range")
-READ = ("Content-Disposition", "Content-Range", "ETag", "Location", "Preference-Applied", "RateLimit", "Retry-After")
+READ = (
+    *("Content-Disposition", "Content-Range", "ETag", "Location", "Preference-Applied"),
+    *("RateLimit", "RateLimit-Policy", "Retry-After"),
+)
 
 
 def add_cors(app: FastAPI, settings: Settings) -> None:
