@@ -126,6 +126,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.timeout(900)  # about a minute on a machine of its own
 def test_thousands_of_mutated_files_do_no_harm(originals: dict[str, bytes], tmp_path: Path) -> None:
     """Seeded: a failure names the mutation, which the same seed makes again."""
     n_workers = 2
