@@ -5,6 +5,7 @@ Each field is an environment variable with the prefix ``AMT_``; its description 
 
 import ipaddress
 import os
+import re
 import socket
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "AMT_"
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included; some room for temporary suffixes.
 LONGEST_SOCKET_PATH = 100
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 
 
 class SettingsError(Exception):
@@ -53,10 +55,23 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
     threads: int | None = Field(None, ge=1, description="Threads of one network run; unset means all cores.")
     concurrency: int = Field(1, ge=1, le=64, description="Recordings that one transcription worker runs at once.")
+    cors_origins: str = Field(
+        "",
+        description="Origins, by commas, whose pages may use the API from a browser, or `*` for all; unset means none.",
+    )
     max_upload_bytes: int = Field(512 * 2**20, ge=1, description="Largest upload, in bytes.")
     max_seconds: float = Field(7200.0, gt=0, description="Longest recording, in seconds of decoded audio.")
     max_channels: int = Field(8, ge=1, description="Most channels of a recording.")
     max_sr: int = Field(192_000, ge=8000, description="Highest sample rate of a recording, in Hz.")
+    audio_memory_bytes: int = Field(
+        512 * 2**20, ge=2**20, description="Memory that decoding one recording may take, in bytes."
+    )
+    audio_cpu_seconds: int = Field(
+        600, ge=1, description="Time on the processor that decoding one recording may take, in seconds."
+    )
+    audio_wait_seconds: float = Field(
+        60.0, gt=0, description="Longest wait for the next second of decoded sound; then the decoder is ended."
+    )
     retention_days: float = Field(7.0, gt=0, description="Days after which a job's audio and results are removed.")
     job_base_seconds: float = Field(
         300.0, gt=0, description="Time that every job may take, in seconds, whatever its length."
@@ -111,6 +126,14 @@ class Settings(BaseSettings):
             raise ValueError("must start with redis://, rediss:// or unix:///")
         return url
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, text: str) -> str:
+        for origin in _split(text):
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError("must be origins such as https://example.org, without a path, or *")
+        return text
+
     @field_validator("storage_url")
     @classmethod
     def _storage_scheme(cls, url: str) -> str:
@@ -161,6 +184,11 @@ class Settings(BaseSettings):
         return self.worker_name or f"{socket.gethostname()}-{os.getpid()}"
 
     @property
+    def allowed_origins(self) -> list[str]:
+        """Origins whose pages may use the API from a browser."""
+        return _split(self.cors_origins)
+
+    @property
     def longest_job_seconds(self) -> float:
         """Time that a job of the longest allowed recording may take."""
         return self.job_base_seconds + self.job_seconds_per_second * self.max_seconds
@@ -204,6 +232,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _sentence(error: dict[str, object]) -> str:

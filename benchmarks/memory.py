@@ -14,6 +14,8 @@ from pathlib import Path
 
 import soundfile
 
+from app.settings import Settings
+from app.worker.confined.decoder import build_audio_decoder
 from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY, generated_music
 from model.audio import AudioLimits
 from model.note_events import DecodingOptions
@@ -25,7 +27,11 @@ def work(audio: Path, folder: Path) -> None:
     """Do a worker's work once and print the peak memory in MB."""
     transcriber = Transcriber.load(DEFAULT_CHECKPOINT, device="cpu", threads=2)
     limits = AudioLimits(max_seconds=10_000)
-    transcriber.write_activations(audio, folder / "activations", limits=limits, on_progress=lambda _: None)
+    with (
+        build_audio_decoder(Settings()) as decoder,
+        decoder.open(audio, sr=transcriber.sr, limits=limits) as source,
+    ):
+        transcriber.write_activations(source, folder / "activations", on_progress=lambda _: None)
     options = DecodingOptions(**ENTRY["decoding"])
     found = write_results(folder / "activations", folder, options=options, tempo=120, title="")
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, found.n_notes)

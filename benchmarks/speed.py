@@ -32,7 +32,7 @@ def best_of_three(run: Callable[[], object]) -> float:
 
 def read(path: Path) -> NDArray[np.float32]:
     """A file's waveform at the network's rate."""
-    with AudioReader(path, sr=16000, limits=AudioLimits()) as reader:
+    with path.open("rb") as file, AudioReader(file, sr=16000, limits=AudioLimits()) as reader:
         return np.concatenate(list(reader.blocks()))
 
 

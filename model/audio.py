@@ -1,8 +1,8 @@
 """Bytes to waveform: the one place that reads audio files.
 
 PyAV carries FFmpeg. FFmpeg opens playlists, which name other files and addresses, so it is never allowed to guess: the
-container is recognised here by its first bytes, FFmpeg is told which demuxer to use, and it reads from a Python file
-object, so there is no path or address that it could follow.
+container is recognised by its first bytes (`model.audio_formats`), FFmpeg is told which demuxer to use and which
+decoders it may open, and it reads from a Python file object, so there is no path or address that it could follow.
 
 The waveform comes in blocks: mono (the mean of the channels) at the network's rate, float32, full scale at 1. Limits
 are counted on what was decoded, never on what a header says.
@@ -11,9 +11,9 @@ are counted on what was decoded, never on what a header says.
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
+from os import SEEK_END
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import av
 import numpy as np
@@ -23,6 +23,7 @@ from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from model.audio_formats import CODECS, HEAD_BYTES, is_cut_short, sniff_container
 from model.errors import (
     DecodeFailedError,
     NoAudioStreamError,
@@ -31,7 +32,7 @@ from model.errors import (
 )
 
 BLOCK_SECONDS = 1.0  # decoded before resampling: blocks of this size cost little memory and few calls
-HEAD_BYTES = 4096
+MOST_STREAMS = 100  # in one container; a film with sound in all languages and subtitles has some dozens
 
 # FFmpeg's integer sample formats: full scale, and the value that stands for silence.
 INTEGER_FORMATS = {
@@ -86,80 +87,22 @@ class AudioSummary:
     warnings: list[str] = field(default_factory=list)
 
 
-def sniff_container(head: bytes) -> str:
-    """Name FFmpeg's demuxer for a file from its first bytes.
+class AudioSource(Protocol):
+    """Sound that comes in blocks, whoever decodes it.
 
-    Parameters
+    Attributes
     ----------
-    head : bytes
-        The first `HEAD_BYTES` bytes of the file, or all of it.
-
-    Returns
-    -------
-    str
-        One of wav, w64, aiff, flac, ogg, mp3, aac, mov, matroska.
-
-    Raises
-    ------
-    UnsupportedFormatError
-        If the bytes are none of these.
+    summary : AudioSummary
+        Complete when the last block was taken.
+    claimed_seconds : float or None
+        What the header says, for showing progress.
     """
-    if not head:
-        raise UnsupportedFormatError("the file is empty")
-    if head[:3] == b"ID3":  # a tag that stands before mp3, aac or flac; its size is 4 bytes of 7 bits
-        size = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
-        inner = head[size:]
-        return sniff_container(inner) if inner[:4] == b"fLaC" or _is_adts(inner) else "mp3"
-    for magic, at, name in SIGNATURES:
-        if head[at : at + len(magic)] == magic:
-            return name
-    if _is_adts(head):
-        return "aac"
-    if _is_mpeg_frame(head):
-        return "mp3"
-    raise UnsupportedFormatError(
-        "this is not audio of a kind that can be read: wav, aiff, flac, mp3, ogg (Vorbis or Opus), m4a/aac, webm, or "
-        "the sound of an mp4 or mkv"
-    )
 
+    summary: AudioSummary
+    claimed_seconds: float | None
 
-SIGNATURES = (
-    (b"WAVE", 8, "wav"),
-    (b"riff\x2e\x91\xcf\x11", 0, "w64"),
-    (b"AIFF", 8, "aiff"),
-    (b"AIFC", 8, "aiff"),
-    (b"fLaC", 0, "flac"),
-    (b"OggS", 0, "ogg"),
-    (b"ftyp", 4, "mov"),
-    (b"moov", 4, "mov"),
-    (b"mdat", 4, "mov"),
-    (b"\x1aE\xdf\xa3", 0, "matroska"),
-)
-
-
-def is_cut_short(head: bytes, size: int) -> bool:
-    """Whether a RIFF (wav) or FORM (aiff) file of ``size`` bytes is shorter than its header says.
-
-    FFmpeg shortens the length that such a file claims to what is there. Recorders that stream write 0 or all ones.
-    """
-    if head[:4] not in (b"RIFF", b"FORM"):
-        return False
-    stated = int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big")
-    return stated not in (0, 0xFFFFFFFF) and size < stated + 8 - 1  # a writer may leave out the last padding byte
-
-
-def _is_adts(head: bytes) -> bool:
-    """Whether an AAC frame starts here: 12 set bits, then layer 0."""
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
-
-
-def _is_mpeg_frame(head: bytes) -> bool:
-    """Whether an MPEG audio frame header stands here, with no reserved value in it."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return False
-    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    bit_rate, sample_rate = head[2] >> 4, head[2] >> 2 & 3
-    return version != 1 and layer != 0 and bit_rate not in (0, 15) and sample_rate != 3
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Mono blocks of shape (samples,)."""
 
 
 def to_float(samples: NDArray[Any], sample_format: str) -> NDArray[np.float32]:
@@ -186,8 +129,8 @@ class AudioReader(AbstractContextManager["AudioReader"]):
 
     Parameters
     ----------
-    path : Path
-        Any file.
+    file : BinaryIO
+        Any file, open for reading and seekable; it stays open.
     sr : int
         Rate of the blocks in Hz.
     limits : AudioLimits
@@ -204,17 +147,17 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         If the file cannot be opened as audio within the limits.
     """
 
-    def __init__(self, path: Path, *, sr: int, limits: AudioLimits) -> None:
+    def __init__(self, file: BinaryIO, *, sr: int, limits: AudioLimits) -> None:
         self.sr = sr
         self.limits = limits
-        self._file: BinaryIO = path.open("rb")
+        head, size = _head_and_size(file)
+        self._cut_short = is_cut_short(head, size)
+        self._container = _open_container(file, sniff_container(head))
         try:
-            self._cut_short = is_cut_short(_head(self._file), path.stat().st_size)
-            self._container = _open_container(self._file)
             self._stream = _audio_stream(self._container)
             self.summary = _summary(self._container, self._stream, limits)
         except BaseException:
-            self._file.close()
+            self._container.close()
             raise
         self.claimed_seconds = _claimed_seconds(self._container, self._stream)
 
@@ -222,7 +165,6 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._container.close()
-        self._file.close()
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Decode, mix down and resample.
@@ -271,6 +213,8 @@ class AudioReader(AbstractContextManager["AudioReader"]):
                 for frame in frames:
                     self._check_unchanged(frame)
                     yield frame
+        except MemoryError:  # of FFmpeg's too: nothing is wrong with the file
+            raise
         except av.error.FFmpegError:
             self.summary.warnings.append("the file is damaged: the transcription ends where it could no longer be read")
         if damaged:
@@ -316,18 +260,25 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             )
 
 
-def _head(file: BinaryIO) -> bytes:
-    """The first bytes of a file, which is then at its start again."""
+def _head_and_size(file: BinaryIO) -> tuple[bytes, int]:
+    """The first bytes of a file, which is then at its start again, and how many there are in all."""
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
-    return head
+    return head, size
 
 
-def _open_container(file: BinaryIO) -> InputContainer:
+def _open_container(file: BinaryIO, name: str) -> InputContainer:
     """Open with the demuxer that the file's own bytes ask for, and no other."""
-    name = sniff_container(_head(file))
+    allowed = {
+        "format_whitelist": name,
+        "codec_whitelist": ",".join(sorted(CODECS)),
+        "protocol_whitelist": "none",
+        "max_streams": str(MOST_STREAMS),
+    }
     try:
-        return av.open(file, mode="r", format=name, metadata_errors="replace")
+        return av.open(file, mode="r", format=name, container_options=allowed, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         raise DecodeFailedError(f"the file begins like {name} and its content is damaged") from error
 
@@ -344,6 +295,10 @@ def _summary(container: InputContainer, stream: AvAudioStream, limits: AudioLimi
     context = stream.codec_context
     if context is None:
         raise UnsupportedFormatError("the sound in this file is in a coding that cannot be read")
+    if context.name not in CODECS:
+        raise UnsupportedFormatError(
+            f"the sound in this file is coded as {context.name}, which is not read; convert it to FLAC, MP3 or WAV"
+        )
     sr, channels = context.sample_rate, context.layout.nb_channels
     if not limits.min_sr <= sr <= limits.max_sr:
         raise UnsupportedFormatError(

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.activations import Activations, ActivationsWriter
-from model.audio import AudioLimits, AudioReader, AudioSummary
+from model.audio import AudioSource, AudioSummary
 from model.checkpoint import load_checkpoint
 from model.network import Outputs, TranscriptionNetwork
 from model.note import N_PITCHES
@@ -156,17 +156,16 @@ class Transcriber:
             yield self._hear(window.samples)[window.keep]
 
     def write_activations(
-        self, audio: Path, target: Path, *, limits: AudioLimits, on_progress: Callable[[Progress], None]
+        self, audio: AudioSource, target: Path, *, on_progress: Callable[[Progress], None]
     ) -> AudioSummary:
-        """Decode a file, hear it, and write what was heard; memory does not grow with its length.
+        """Hear a recording and write what was heard; memory does not grow with its length.
 
         Parameters
         ----------
-        audio : Path
-            What was uploaded.
+        audio : AudioSource
+            A file opened for decoding at `sr`.
         target : Path
             Where the activations go (`model.activations`).
-        limits : AudioLimits
         on_progress : callable
             Called after each window. An exception that it raises stops the run and is passed on.
 
@@ -179,17 +178,14 @@ class Transcriber:
         ModelError
             If the file cannot be read as audio within the limits.
         """
-        with (
-            AudioReader(audio, sr=self.sr, limits=limits) as reader,
-            ActivationsWriter(target, self.frame_rate) as writer,
-        ):
-            level = PeakLevel()
-            for values in self.stream(level.watch(reader.blocks())):
+        level = PeakLevel()
+        with ActivationsWriter(target, self.frame_rate) as writer:
+            for values in self.stream(level.watch(audio.blocks())):
                 writer.append(values)
-                on_progress(Progress(writer.n_frames / self.frame_rate, reader.claimed_seconds))
+                on_progress(Progress(writer.n_frames / self.frame_rate, audio.claimed_seconds))
         if level.dbfs < SILENCE_DBFS:
-            reader.summary.warnings.append("the recording is silent: there is nothing to transcribe")
-        return reader.summary
+            audio.summary.warnings.append("the recording is silent: there is nothing to transcribe")
+        return audio.summary
 
     @torch.inference_mode()
     def _hear(self, samples: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app.api import decode, docs, events, health, models, page, results, session, transcriptions
 from app.api.context import Context, build_context
 from app.api.gate import Gate
-from app.api.headers import SecurityHeaders
+from app.api.headers import SecurityHeaders, add_cors
 from app.api.problems import add_problem_handlers, tidy_openapi
 from app.api.upload_limit import UploadLimit
 from app.queue import warm_up
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         UploadLimit, max_upload_bytes=settings.max_upload_bytes, max_model_bytes=settings.max_model_bytes
     )
     app.add_middleware(Gate, settings=settings, keys=context.keys, sharing=context.sharing)
+    add_cors(app, settings)
     app.add_middleware(SecurityHeaders)
     _tidy_description(app)
     return app

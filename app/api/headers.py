@@ -1,7 +1,11 @@
 """Headers that every answer carries."""
 
+from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.settings import Settings
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 PAGE_POLICY = (
@@ -14,6 +18,25 @@ DOCS_POLICY = (
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 API_PATHS = ("/v1/", "/healthz", "/readyz", "/openapi.json")
+
+# What a page of another origin may send and read beyond what browsers allow anyway. Cookies are neither sent nor read.
+SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "Range")
+READ = (
+    *("Content-Disposition", "Content-Range", "ETag", "Location", "Preference-Applied"),
+    *("RateLimit", "RateLimit-Policy", "Retry-After"),
+)
+
+
+def add_cors(app: FastAPI, settings: Settings) -> None:
+    """Let pages of the origins that the operator names use the API; without a name nothing is added."""
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=SENT,
+            expose_headers=READ,
+        )
 
 
 class SecurityHeaders:
@@ -48,3 +71,4 @@ def _add(headers: MutableHeaders, policy: str) -> None:
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -19,6 +19,7 @@ from app.keys.repository import KeyRepository
 from app.settings import Settings
 from app.storage import open_storage
 from app.supervisor.redis_server import find_redis_server
+from app.worker.confined.sandbox import missing
 
 OLDEST_PYTHON = (3, 11)
 PACKAGES = (
@@ -146,6 +147,12 @@ def _checkpoints(settings: Settings) -> Iterator[Finding]:
             yield True, f"{entry.name}, {entry.bytes / 1e6:.1f} MB"
 
 
+def _decoders(_: Settings) -> Iterator[Finding]:
+    """A fence that is missing is said and nothing that keeps the service from running."""
+    lack = missing()
+    yield True, lack or "confined in memory, time, files and system calls; no network"
+
+
 def _disk(settings: Settings) -> Iterator[Finding]:
     folder = next(parent for parent in (settings.var, *settings.var.parents) if parent.exists())
     free = shutil.disk_usage(folder).free
@@ -182,6 +189,7 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "keys": _keys,
     "storage": _storage,
     "checkpoint": _checkpoints,
+    "decoders": _decoders,
     "disk": _disk,
     "port": _port,
 }

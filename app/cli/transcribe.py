@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from app.catalogue import CatalogueError, ModelEntry, file_of, load_catalogue
 from app.options import Options, OptionsRequest
 from app.settings import Settings
+from app.worker.confined.decoder import AudioDecoder, build_audio_decoder
 from model.audio import AudioLimits
 from model.errors import ModelError
 from model.note_events import DecodingOptions
@@ -43,14 +44,15 @@ def transcribe_files(
     _require_different_names(files)
     output.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
+    audio = build_audio_decoder(settings)
     try:
         transcriber = Transcriber.load(
             file_of(settings.checkpoint, entry), sha256=entry.sha256, device=settings.device, threads=settings.threads
         )
     except (ModelError, ValueError) as error:
         raise UsageError(str(error)) from error
-    with _bar(console) as bar:
-        run = _Run(settings, transcriber, resolved, output, console, bar)
+    with _bar(console) as bar, audio:
+        run = _Run(settings, transcriber, audio, resolved, output, console, bar)
         return sum(not run.try_one(path) for path in files)
 
 
@@ -61,12 +63,14 @@ class _Run:
         self,
         settings: Settings,
         transcriber: Transcriber,
+        audio: AudioDecoder,
         options: Options,
         output: Path,
         console: Console,
         bar: Progress,
     ) -> None:
         self._transcriber = transcriber
+        self._audio = audio
         self._options = options
         self._output = output
         self._console = console
@@ -98,12 +102,12 @@ class _Run:
         with tempfile.TemporaryDirectory(dir=self._output, prefix=".unfinished-") as name:
             folder = Path(name)
             activations = folder / "activations"
-            heard = self._transcriber.write_activations(
-                path,
-                activations,
-                limits=self._limits,
-                on_progress=lambda at: self._bar.update(task, completed=at.seconds_done, total=at.seconds_total),
-            )
+            with self._audio.open(path, sr=self._transcriber.sr, limits=self._limits) as audio:
+                heard = self._transcriber.write_activations(
+                    audio,
+                    activations,
+                    on_progress=lambda at: self._bar.update(task, completed=at.seconds_done, total=at.seconds_total),
+                )
             decoding = DecodingOptions(**self._options.model_dump(exclude={"tempo"}))
             summary = write_results(activations, folder, options=decoding, tempo=self._options.tempo, title=path.stem)
             for kept, ending in KEPT.items():

@@ -76,6 +76,7 @@ class Worker:
         try:
             self._runtime = build_runtime(self.settings, self.celery, self.stop)
             if self.queue == TRANSCRIBE:
+                self._runtime.audio.start()
                 self._runtime.load_default()
         except Exception:
             # Celery would log this and go on with a child that fails every task; the worker as a whole shall end.

@@ -23,6 +23,7 @@ from app.storage.interface import Storage
 from app.worker.stopping import StopFlag
 
 if TYPE_CHECKING:
+    from app.worker.confined.decoder import AudioDecoder
     from model.transcriber import Transcriber
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Runtime:
     redis: Redis
     celery: Celery
     stop: StopFlag
+    _audio: "AudioDecoder | None" = None
     _loaded: "dict[str, Loaded]" = field(default_factory=dict)
 
     def listener(self, name: str) -> "Loaded":
@@ -75,6 +77,15 @@ class Runtime:
             return Transcriber.load(
                 path, sha256=entry.sha256, device=self.settings.device, threads=self.settings.threads
             )
+
+    @property
+    def audio(self) -> "AudioDecoder":
+        """What decodes recordings; its server is started at the first use."""
+        from app.worker.confined.decoder import build_audio_decoder
+
+        if self._audio is None:
+            self._audio = build_audio_decoder(self.settings)
+        return self._audio
 
     def load_default(self) -> None:
         """Load the network that most jobs ask for, as it was published; the database may be away."""

@@ -94,11 +94,14 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
         watch.progress("starting", 0.0, None)
         activations = Path(folder) / "activations"
         heard_by = runtime.listener(job.model_name)
-        with runtime.storage.local_copy(audio_key(job.id)) as audio:
-            summary = heard_by.transcriber.write_activations(
+        transcriber = heard_by.transcriber
+        with (
+            runtime.storage.local_copy(audio_key(job.id)) as file,
+            runtime.audio.open(file, sr=transcriber.sr, limits=limits) as audio,
+        ):
+            summary = transcriber.write_activations(
                 audio,
                 activations,
-                limits=limits,
                 on_progress=lambda at: watch.progress("transcribing", at.seconds_done, at.seconds_total),
             )
         watch.progress("writing", summary.duration, summary.duration)

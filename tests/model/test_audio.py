@@ -14,7 +14,7 @@ from tests.model.signals import TUNE, TUNE_SECONDS, melody, sine
 
 
 def read(path: Path, *, sr: int = 16000, limits: AudioLimits | None = None) -> tuple[NDArray[np.float32], AudioSummary]:
-    with AudioReader(path, sr=sr, limits=limits or AudioLimits()) as reader:
+    with path.open("rb") as file, AudioReader(file, sr=sr, limits=limits or AudioLimits()) as reader:
         return np.concatenate(list(reader.blocks())), reader.summary
 
 
@@ -115,6 +115,19 @@ def test_bad_bytes_say_what_is_wrong(name: str, tmp_path: Path) -> None:
     path = tmp_path / "upload.mp3"
     path.write_bytes(content)
     with pytest.raises(error, match=words):
+        read(path)
+
+
+def test_only_named_codings_are_opened(tmp_path: Path) -> None:
+    """FFmpeg could read this one, as it could read two hundred others."""
+    path = tmp_path / "a.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        stream = container.add_stream("wavpack", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(sine(440, 0.5)[None], format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(UnsupportedFormatError, match=r"coded as wavpack.*convert it to FLAC"):
         read(path)
 
 

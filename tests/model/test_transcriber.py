@@ -1,6 +1,7 @@
 """The served network at work: the same notes whatever the window, the container or the way in."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from mir_eval.util import midi_to_hz
 
 import model
 from model.activations import Activations, open_activations
-from model.audio import AudioLimits
+from model.audio import AudioLimits, AudioReader, AudioSummary
 from model.checkpoint import file_sha256, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError, DecodeFailedError
 from model.network import NetworkConfig, TranscriptionNetwork
@@ -51,6 +52,13 @@ def long_melody() -> tuple[np.ndarray, list[tuple[float, float, int]]]:
 
 def decoded(activations: Activations) -> list[Note]:
     return decode_notes(activations, DecodingOptions(**ENTRY["decoding"]))
+
+
+def hear(
+    transcriber: Transcriber, path: Path, target: Path, *, on_progress: Callable[[Progress], None] = lambda _: None
+) -> AudioSummary:
+    with path.open("rb") as file, AudioReader(file, sr=transcriber.sr, limits=AudioLimits()) as reader:
+        return transcriber.write_activations(reader, target, on_progress=on_progress)
 
 
 def share_in_common(ours: list[Note], theirs: list[Note], **offsets: float | None) -> float:
@@ -99,7 +107,7 @@ def test_wav_and_flac_give_the_same_notes_and_a_file_what_the_waveform_gives(
     for kind in ("wav", "flac"):
         path = encode(tmp_path / f"a.{kind}", wave, sr=SR, kind=kind)
         seen: list[Progress] = []
-        summary = transcriber.write_activations(path, tmp_path / kind, limits=AudioLimits(), on_progress=seen.append)
+        summary = hear(transcriber, path, tmp_path / kind, on_progress=seen.append)
         assert summary.duration == pytest.approx(TUNE_SECONDS)
         assert seen[-1].seconds_done == pytest.approx(TUNE_SECONDS, abs=0.03)
         assert seen[-1].seconds_total == pytest.approx(TUNE_SECONDS)
@@ -128,7 +136,7 @@ def test_nothing_to_hear_gives_no_notes(wave: np.ndarray, transcriber: Transcrib
 
 def test_silence_succeeds_with_a_warning(transcriber: Transcriber, tmp_path: Path) -> None:
     path = encode(tmp_path / "a.wav", np.zeros(SR, dtype=np.float32), sr=SR, kind="wav")
-    summary = transcriber.write_activations(path, tmp_path / "a", limits=AudioLimits(), on_progress=lambda _: None)
+    summary = hear(transcriber, path, tmp_path / "a")
     assert summary.warnings == ["the recording is silent: there is nothing to transcribe"]
 
 
@@ -141,7 +149,7 @@ def test_an_exception_from_on_progress_stops_the_run_and_leaves_nothing_that_loo
         raise InterruptedError(f"cancelled after {progress.seconds_done} s")
 
     with pytest.raises(InterruptedError):
-        transcriber.write_activations(path, tmp_path / "a", limits=AudioLimits(), on_progress=stop)
+        hear(transcriber, path, tmp_path / "a", on_progress=stop)
     assert (tmp_path / "a").read_bytes()[:8] == bytes(8)
 
 
@@ -180,6 +188,4 @@ def test_a_missing_checkpoint_and_a_missing_device_are_named(tmp_path: Path) -> 
 def test_damaged_audio_is_reported_not_transcribed(transcriber: Transcriber, tmp_path: Path) -> None:
     (tmp_path / "a.flac").write_bytes(b"fLaC" + bytes(64))
     with pytest.raises(DecodeFailedError):
-        transcriber.write_activations(
-            tmp_path / "a.flac", tmp_path / "b", limits=AudioLimits(), on_progress=lambda _: None
-        )
+        hear(transcriber, tmp_path / "a.flac", tmp_path / "b")
