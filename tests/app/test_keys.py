@@ -21,7 +21,7 @@ from app.keys.repository import SESSION_LIFE, KeyRepository
 from app.keys.secret import digest
 from app.keys.table import Scope, Session
 from app.schema import migrate, migration_config
-from tests.app.service import Service, repository, running, short_folder, upload
+from tests.app.service import START_SECONDS, Service, repository, running, short_folder, upload
 from tests.app.test_jobs import make_job, stored
 from tests.app.test_requests import UNKNOWN, problem
 
@@ -233,7 +233,7 @@ def test_a_public_address_is_refused_without_keys(redis_url: str, words: tuple[s
     migrate(service.configuration().database)
     process = service.spawn().process
     assert process is not None
-    assert process.wait(timeout=60) == 1
+    assert process.wait(timeout=START_SECONDS) == 1
     assert "there are no API keys; make one with `amt keys create NAME`" in service.log
     assert "Traceback" not in service.log
     with pytest.raises(OSError), socket.create_connection(("127.0.0.1", service.port), timeout=1):  # noqa: PT011

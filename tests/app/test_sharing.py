@@ -196,35 +196,40 @@ def test_without_redis_nobody_is_refused(tmp_path: Any) -> None:
         assert [client.get("/v1/transcriptions").status_code for _ in range(3)] == [200] * 3
 
 
-def test_waiting_jobs_of_a_key_are_limited(redis_url: str) -> None:
-    with running(limited(redis_url, limit_jobs="2")) as api:
-        with as_key(api, key_of(api)) as anna, as_key(api, key_of(api)) as ben:
-            first, _ = upload(anna, b"x"), upload(anna, b"x")
-            detail = refused(_post(anna), "jobs")["detail"]
-            assert "2 of your jobs wait or run, 2 are allowed at once" in detail
-            upload(ben, b"x")
-            anna.delete(first["links"]["self"])
-            upload(anna, b"x")
-        assert len(list((api.var / "storage" / "jobs").iterdir())) == 3, "what is refused is not stored"
+@pytest.fixture(scope="module")
+def narrow(redis_url: str) -> Iterator[Service]:
+    """An API that allows little."""
+    limits = {"limit_jobs": "3", "limit_queued_minutes": "0.3", "limit_stored_bytes": "900000"}
+    with running(limited(redis_url, **limits)) as api:
+        yield api
 
 
-def test_waiting_minutes_of_a_key_are_limited(redis_url: str, tune: bytes) -> None:
-    with running(limited(redis_url, limit_queued_minutes="0.3")) as api, as_key(api, key_of(api)) as client:
-        for _ in range(2):
-            upload(client, tune)  # 12 s each
+def test_waiting_jobs_of_a_key_are_limited(narrow: Service) -> None:
+    folder = narrow.var / "storage" / "jobs"
+    with as_key(narrow, key_of(narrow)) as anna, as_key(narrow, key_of(narrow)) as ben:
+        first, _, _ = (upload(anna, b"x") for _ in range(3))
+        stored_before = set(folder.iterdir())
+        assert "3 of your jobs wait or run, 3 are allowed at once" in refused(_post(anna), "jobs")["detail"]
+        assert set(folder.iterdir()) == stored_before
+        upload(ben, b"x")
+        anna.delete(first["links"]["self"])
+        upload(anna, b"x")
+
+
+def test_waiting_minutes_of_a_key_are_limited(narrow: Service, tune: bytes) -> None:
+    with as_key(narrow, key_of(narrow)) as client:
+        jobs = [upload(client, tune) for _ in range(2)]  # 12 s each
         assert "0 minutes of your audio wait, 0.3 are allowed" in refused(_post(client), "queued-minutes")["detail"]
-        with repository(api.configuration().database) as jobs:
-            (job, _) = (jobs.get(one["id"]) for one in client.get("/v1/transcriptions").json()["transcriptions"])
-            assert job is not None
-            assert job.seconds_expected == pytest.approx(TUNE_SECONDS, abs=0.1)
+    with repository(narrow.configuration().database) as table:
+        assert stored(table, jobs[0]["id"]).seconds_expected == pytest.approx(TUNE_SECONDS, abs=0.1)
 
 
-def test_stored_bytes_of_a_key_are_limited(redis_url: str) -> None:
-    with running(limited(redis_url, limit_stored_bytes="1500")) as api, as_key(api, key_of(api)) as client:
-        first = upload(client, b"x" * 1000)
-        upload(client, b"x" * 1000)
+def test_stored_bytes_of_a_key_are_limited(narrow: Service) -> None:
+    fast = b"RIFF....WAVEfmt " + bytes(12) + struct.pack("<I", MOST_BYTES_PER_SECOND) + bytes(500_000)
+    with as_key(narrow, key_of(narrow)) as client:
+        first, _ = upload(client, fast), upload(client, fast)
         answer = _post(client)
-        assert "Your recordings take 2000 bytes, 1500 are allowed" in refused(answer, "stored-bytes")["detail"]
+        assert f"take {2 * len(fast)} bytes, 900000 are allowed" in refused(answer, "stored-bytes")["detail"]
         assert int(answer.headers["Retry-After"]) > 6 * 86400
         client.delete(first["links"]["self"])
         upload(client, b"x")
