@@ -86,7 +86,7 @@ def test_a_failed_recording_is_named_and_the_status_is_1(tmp_path: Path) -> None
     write_samples(tmp_path / "samples", pitches=range(40, 84, 2))
     folders = ("--root", tmp_path / "midi", "--samples", tmp_path / "samples", "--out", tmp_path / "data")
     said = run("prepare", "recorded", *folders, "--textures", 0, "--workers", 1, exit_code=1)
-    assert "1 made, 0 were there, 1 failed" in said
+    assert "1 made, 0 were there, 1 left out" in said
     assert "1733.mid: not a MIDI file" in said
 
 
