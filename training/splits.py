@@ -130,8 +130,13 @@ def divide(pieces: Iterable[str], *, validation: float, test: float, seed: int) 
             f"{len(order)} pieces: {n_validation} for validation and {n_test} for testing leave none for training; "
             "add pieces, or give --validation 0 or --test 0"
         )
-    drawn: list[Split] = ["validation"] * n_validation + ["test"] * n_test
-    return dict(zip(order, [*drawn, *["train" for _ in order]], strict=False))  # type: ignore[list-item]
+    last = n_validation + n_test
+    drawn: dict[str, Split] = dict.fromkeys(order[last:], "train")
+    return {
+        **drawn,
+        **dict.fromkeys(order[:n_validation], "validation"),
+        **dict.fromkeys(order[n_validation:last], "test"),
+    }
 
 
 def check_pieces(pieces: Mapping[str, str], splits: Mapping[str, Split]) -> None:
