@@ -18,8 +18,6 @@ from training.pairs import PairsConfig, forget_moved, pairs_jobs
 from training.plan import SynthConfig
 from training.prepared import Split, read_manifest
 from training.published import published_jobs
-from training.recorded import RecordedConfig, recorded_jobs
-from training.replay import ReplayConfig, replay_jobs
 from training.samples import instrument_names
 from training.splits import SPLITS, parse_split, read_table
 from training.synth import synth_jobs
@@ -146,6 +144,9 @@ def recorded(
     Example: python -m training prepare recorded --root DATA/musicnet_em --samples DATA/samples --out data --keep-out
     saxophone
     """
+    # scipy.signal takes as long to import as all the rest, which the other commands need not wait for.
+    from training.recorded import RecordedConfig, recorded_jobs
+
     which = parse_split(split)
     chosen = [
         n for n in instrument_names(samples) if n not in keep_out.split(",") and (not only or n in only.split(","))
@@ -176,6 +177,8 @@ def replayed(
 
     Example: python -m training prepare replayed --source data/maps_train --piano samples/salamander --out data
     """
+    from training.replay import ReplayConfig, replay_jobs  # see recorded
+
     config = ReplayConfig(samples=str(piano.resolve()))
     make_set(out / name, replay_jobs(source, config, seed=seed), workers)
 
