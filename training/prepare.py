@@ -83,7 +83,7 @@ def pairs(
     Example: python -m training prepare pairs --root recordings --out data --name mine
 
     Example: python -m training prepare pairs --root maestro-v3.0.0 --out data --name maestro
-    --table maestro-v3.0.0/maestro-v3.0.0.csv --file-column audio_filename --piece-column canonical_title
+    --table maestro-v3.0.0/maestro-v3.0.0.csv --file-column audio_filename
     """
     columns = {"file_column": file_column, "split_column": split_column, "piece_column": piece_column}
     rows = read_table(table, **columns) if table else None

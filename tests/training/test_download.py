@@ -1,18 +1,16 @@
 """Downloads from a real server process with the faults of real ones (tests/training/file_server.py)."""
 
-import hashlib
 import io
 import json
-import subprocess
-import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.training.serving import Server
 from training.download import Patience, download, fetch
 from training.errors import DownloadError
 from training.record import MUSICNET, Record, RemoteFile, read_record
@@ -22,45 +20,8 @@ QUICK = Patience(attempts=3, first_wait=0.01, timeout=1.0)
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 
 
-class Server:
-    """The server and the folder that it serves."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        self.port = port
-
-    def offer(self, manner: str, name: str = "data.bin", content: bytes = CONTENT) -> RemoteFile:
-        """Put a file there, to be served in a manner."""
-        (self.folder / name).write_bytes(content)
-        md5 = hashlib.md5(content).hexdigest()
-        return RemoteFile(name, f"http://127.0.0.1:{self.port}/{manner}/{name}", len(content), md5)
-
-    def ranges(self) -> list[str]:
-        """What ranges were asked for, request by request."""
-        return [line.partition(" ")[2] for line in (self.folder / "requests").read_text().splitlines()]
-
-
-@pytest.fixture(scope="module")
-def port_and_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
-    folder = tmp_path_factory.mktemp("served")
-    command = [sys.executable, "-m", "tests.training.file_server", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    yield int(process.stdout.readline()), folder
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-@pytest.fixture
-def server(port_and_folder: tuple[int, Path]) -> Server:
-    port, folder = port_and_folder
-    (folder / "requests").write_text("")
-    return Server(folder, port)
-
-
 def test_a_file_arrives_whole_and_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
-    file = server.offer("well")
+    file = server.offer("well", "data.bin", CONTENT)
     assert "fetched, checksum right" in fetch(file, tmp_path, QUICK)
     assert "was there" in fetch(file, tmp_path, QUICK)
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
@@ -69,21 +30,21 @@ def test_a_file_arrives_whole_and_is_not_fetched_again(server: Server, tmp_path:
 
 
 def test_what_breaks_off_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
-    fetch(server.offer("breaking"), tmp_path, QUICK)
+    fetch(server.offer("breaking", "data.bin", CONTENT), tmp_path, QUICK)
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
     assert server.ranges() == ["", "bytes=1500000-", "bytes=2250000-", "bytes=2625000-"]
 
 
 def test_the_next_run_goes_on_too(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data.bin.part").write_bytes(CONTENT[:1_000_000])
-    fetch(server.offer("well"), tmp_path, QUICK)
+    fetch(server.offer("well", "data.bin", CONTENT), tmp_path, QUICK)
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
     assert server.ranges() == ["bytes=1000000-"]
 
 
 def test_a_part_that_is_complete_needs_no_server(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data.bin.part").write_bytes(CONTENT)
-    fetch(server.offer("missing"), tmp_path, QUICK)
+    fetch(server.offer("missing", "data.bin", CONTENT), tmp_path, QUICK)
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
     assert server.ranges() == []
 
@@ -91,7 +52,7 @@ def test_a_part_that_is_complete_needs_no_server(server: Server, tmp_path: Path)
 @pytest.mark.parametrize("rest", [b"x" * 1000, CONTENT + b"more"])
 def test_a_part_of_something_else_is_thrown_away(server: Server, tmp_path: Path, rest: bytes) -> None:
     (tmp_path / "data.bin.part").write_bytes(rest)
-    fetch(server.offer("well"), tmp_path, QUICK)
+    fetch(server.offer("well", "data.bin", CONTENT), tmp_path, QUICK)
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
 
 
@@ -99,7 +60,7 @@ def test_a_part_of_something_else_is_thrown_away(server: Server, tmp_path: Path,
 def test_servers_with_their_ways_are_put_up_with(server: Server, tmp_path: Path, manner: str) -> None:
     if manner == "unsatisfied":
         (tmp_path / "data.bin.part").write_bytes(CONTENT[:1000])
-    fetch(server.offer(manner), tmp_path, QUICK)
+    fetch(server.offer(manner, "data.bin", CONTENT), tmp_path, QUICK)
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
 
 
@@ -120,7 +81,7 @@ def test_servers_with_their_ways_are_put_up_with(server: Server, tmp_path: Path,
 )
 def test_what_cannot_be_mended_is_said(server: Server, tmp_path: Path, manner: str, said: str, tries: int) -> None:
     with pytest.raises(DownloadError, match=said):
-        fetch(server.offer(manner), tmp_path, QUICK)
+        fetch(server.offer(manner, "data.bin", CONTENT), tmp_path, QUICK)
     assert not (tmp_path / "data.bin").exists()
     assert len(server.ranges()) == tries
 
@@ -128,7 +89,7 @@ def test_what_cannot_be_mended_is_said(server: Server, tmp_path: Path, manner: s
 def test_another_range_than_asked_for_is_refused(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data.bin.part").write_bytes(CONTENT[:1000])
     with pytest.raises(DownloadError, match="asked for the bytes from 1000 on, got the range 993-2999999"):
-        fetch(server.offer("shifted"), tmp_path, QUICK)
+        fetch(server.offer("shifted", "data.bin", CONTENT), tmp_path, QUICK)
 
 
 def test_no_server_at_all_is_said(tmp_path: Path) -> None:
@@ -140,7 +101,7 @@ def test_no_server_at_all_is_said(tmp_path: Path) -> None:
 def test_a_file_of_ones_own_is_never_replaced(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data.bin").write_bytes(b"mine")
     with pytest.raises(DownloadError, match=r"data\.bin is there and is not the record's file"):
-        fetch(server.offer("well"), tmp_path, QUICK)
+        fetch(server.offer("well", "data.bin", CONTENT), tmp_path, QUICK)
     assert (tmp_path / "data.bin").read_bytes() == b"mine"
 
 
