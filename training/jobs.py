@@ -99,6 +99,7 @@ def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:
 
 def run_all(folder: Path, jobs: Sequence[Job], workers: int, keep: Callable[[str, Recording | str], None]) -> None:
     """Run jobs here or in a pool and hand each result to `keep` as it comes."""
+    workers = min(workers, len(jobs))
     if workers <= 1:
         for job in jobs:
             keep(job.id, attempt(job, folder))
