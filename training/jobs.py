@@ -10,6 +10,7 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_c
 from dataclasses import dataclass
 from pathlib import Path
 
+import soundfile
 from tqdm import tqdm
 
 from model.errors import ModelError
@@ -138,7 +139,7 @@ def attempt(job: Job, folder: Path) -> Recording | str:
     Raises
     ------
     DataError
-        If the disk is full: then all others would fail too.
+        If nothing can be written, as when the disk is full: then all others would fail too.
     """
     try:
         return job.make(folder)
@@ -150,6 +151,10 @@ def attempt(job: Job, folder: Path) -> Recording | str:
                 f"{folder}: the disk is full; make room and run it again, what is finished stays"
             ) from error
         return f"{type(error).__name__}: {error}"
+    except soundfile.LibsndfileError as error:  # audio is read by those who name the file, so this was writing
+        raise DataError(
+            f"{folder}: audio cannot be written ({error}), as when the disk is full; what is finished stays"
+        ) from error
     except ValueError as error:
         return f"{type(error).__name__}: {error}"
 

@@ -20,6 +20,7 @@ from tests.training.conftest import SMALL
 from tests.training.material import scale, write_piece, write_samples, write_soundfont
 from tests.training.serving import Server
 from training.cli import app
+from training.errors import DataError
 from training.prepared import read_manifest
 from training.record import read_record
 
@@ -129,6 +130,7 @@ def documented_lines() -> list[str]:
     return [line for line in block.splitlines() if line.startswith("python -m training")]
 
 
+@pytest.mark.timeout(900)  # seven processes, most of which import torch
 def test_the_lines_for_musicnet_do_what_they_say(tmp_path: Path, server: Server) -> None:
     """As a person types them, but for where the record lies and how small the network and the run are."""
     files = {
@@ -175,6 +177,45 @@ def test_the_lines_for_musicnet_do_what_they_say(tmp_path: Path, server: Server)
     assert (served / entry["file"]).exists()
     chosen = json.loads((tmp_path / "runs" / "musicnet" / "thresholds.json").read_text())["chosen"]
     assert entry["decoding"] == chosen
+
+
+@pytest.mark.skipif(ctypes.util.find_library("fluidsynth") is None, reason="rendering needs the FluidSynth library")
+@pytest.mark.parametrize(
+    ("font", "said"),
+    [
+        ("none.sf2", "no such soundfont: none.sf2: No such file or directory"),
+        (".:2", r"no such soundfont: .: Is a directory"),
+        ("table.csv:1", "table.csv: not a soundfont; expected a .sf2 or .sf3 file"),
+        ("sine.sf2:often", "--soundfont takes PATH or PATH:WEIGHT, with a number for WEIGHT; got sine.sf2:often"),
+        ("sine.sf2:0", "a weight is greater than 0, got sine.sf2:0"),
+        ("sine.sf2:nan", "a weight is greater than 0, got sine.sf2:nan"),
+    ],
+)
+def test_a_soundfont_that_cannot_be_used_is_said_before_anything_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, font: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_piece(tmp_path / "midi" / "1727.mid", scale(3))
+    write_soundfont(tmp_path / "sine.sf2")
+    (tmp_path / "table.csv").write_text("id,composer\n")
+    with pytest.raises(DataError) as error:
+        run("prepare", "musicnet-synth", "--root", "midi", "--out", "data", "--soundfont", font)
+    assert said in error.value.message
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.skipif(ctypes.util.find_library("fluidsynth") is None, reason="rendering needs the FluidSynth library")
+def test_a_piece_that_cannot_be_rendered_is_named_and_the_others_are_made(tmp_path: Path) -> None:
+    write_piece(tmp_path / "midi" / "any name.mid", scale(3))
+    (tmp_path / "midi" / "1733.mid").write_bytes((tmp_path / "midi" / "any name.mid").read_bytes()[:60])
+    write_piece(tmp_path / "midi" / "1734.mid", [])
+    write_soundfont(tmp_path / "sine.sf2")
+    folders = ("--root", tmp_path / "midi", "--out", tmp_path / "data", "--workers", 1, "--plain")
+    said = run("prepare", "musicnet-synth", *folders, "--soundfont", tmp_path / "sine.sf2", exit_code=1)
+    assert "1 made, 0 were there, 2 left out" in said
+    assert "1733.mid: not a MIDI file, or a damaged one: it ends too early" in said
+    assert "1734.mid: holds no note" in said
+    assert [recording.id for recording in read_manifest(tmp_path / "data" / "musicnet_synth")] == ["any name"]
 
 
 @pytest.mark.parametrize("command", ["download", "prepare", "fit", "evaluate", "tune", "publish"])
