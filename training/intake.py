@@ -24,7 +24,7 @@ from model.errors import ModelError
 from model.note import Note
 from training.errors import DataError
 from training.jobs import Job
-from training.prepared import SAMPLE_RATE, Json, Recording, Split, sha256_of, store_recording
+from training.prepared import SAMPLE_RATE, Json, Recording, Split, Waveform, sha256_of, store_recording
 
 LIMITS = AudioLimits(max_seconds=float("inf"), max_channels=64)
 SILENCE = 1 / 32768  # nothing below this is left in 16 bits
@@ -228,6 +228,22 @@ def convert_audio(audio: Path, target: Path, *, sr: int | None = None) -> AudioS
     if peak > 1:
         write_blocks(audio, target, 1 / peak, sr)
     return summary
+
+
+def read_any_rate(audio: Path) -> Waveform:
+    """Read short audio of any kind as mono at the prepared rate, its level lowered as a whole if it exceeds full scale.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    try:
+        with AudioReader(audio, sr=SAMPLE_RATE, limits=LIMITS) as reader:
+            waveform = np.concatenate(list(reader.blocks()))
+    except ModelError as error:
+        raise DataError(f"{audio}: {error.message}") from error
+    return np.asarray(waveform / max(1.0, float(np.abs(waveform).max())), dtype=np.float32)
 
 
 def write_blocks(audio: Path, target: Path, gain: float, sr: int | None) -> tuple[AudioSummary, float]:
