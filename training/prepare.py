@@ -85,6 +85,8 @@ def pairs(
     Example: python -m training prepare pairs --root maestro-v3.0.0 --out data --name maestro
     --table maestro-v3.0.0/maestro-v3.0.0.csv --file-column audio_filename
     """
+    if out.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"--out {out} lies in --root {root}: what is prepared would be taken for recordings next time")
     columns = {"file_column": file_column, "split_column": split_column, "piece_column": piece_column}
     rows = read_table(table, **columns) if table else None
     jobs = pairs_jobs(root, PairsConfig(validation, test, seed, rows, by_folder, pedal))

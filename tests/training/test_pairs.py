@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from model.note import Note
 from tests.model.signals import sine
 from tests.training.material import write_piece
+from training import prepare
 from training.errors import DataError
 from training.jobs import Job, run_jobs
 from training.midi_labels import read_midi_labels
@@ -229,6 +230,11 @@ def test_the_same_notes_in_two_given_splits_are_refused(tmp_path: Path) -> None:
         add(tmp_path / folder, "x", number=number, notes=[Note(0.1, 60, 0.9)])
     with pytest.raises(DataError, match="1 pieces lie in several splits, which tests what was learned by heart"):
         pairs_jobs(tmp_path, PairsConfig(by_folder=True))
+
+
+def test_prepared_sets_do_not_go_where_recordings_are_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="what is prepared would be taken for recordings next time"):
+        prepare.pairs(root=tmp_path, out=tmp_path / "data")
 
 
 def test_what_moves_to_another_split_leaves_the_old_one(tmp_path: Path) -> None:
