@@ -12,6 +12,7 @@ from model.note_events import DecodingOptions
 from training import prepare
 from training.errors import DataError
 from training.prepared import Json, distinct_names
+from training.record import MUSICNET, read_record
 
 app = typer.Typer(no_args_is_help=True, help="From recordings to a checkpoint.", pretty_exceptions_enable=False)
 app.add_typer(prepare.app, name="prepare")
@@ -19,7 +20,25 @@ app.add_typer(prepare.app, name="prepare")
 
 @app.callback()
 def callback() -> None:
-    """From recordings to a checkpoint: prepare, fit, evaluate, tune, publish."""
+    """From recordings to a checkpoint: download, prepare, explore, fit, evaluate, tune, publish."""
+
+
+@app.command()
+def download(
+    out: Annotated[Path, typer.Option(help="Folder for the data set; MusicNet takes 33 GB with its archive.")],
+    record: Annotated[Path, typer.Option(help="What to fetch, with checksums; a copy may name a mirror.")] = MUSICNET,
+    attempts: Annotated[int, typer.Option(help="Tries with nothing gained before it gives up.", min=1)] = 8,
+) -> None:
+    """Fetch MusicNet from its public record, 11 GB, and unpack it; a download that was broken off goes on.
+
+    Example: python -m training download --out musicnet
+    """
+    from training.download import Patience
+    from training.download import download as run_download
+
+    for line in run_download(read_record(record), out, Patience(attempts)):
+        typer.echo(line)
+    typer.echo(f"next: python -m training prepare musicnet --root {out} --out data")
 
 
 @app.command()

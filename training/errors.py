@@ -9,6 +9,12 @@ class DataError(ModelError):
     code = "data"
 
 
+class DownloadError(ModelError):
+    """A file of a public record cannot be had, is another one than the record says, or does not fit on the disk."""
+
+    code = "download"
+
+
 class PublishError(ModelError):
     """A checkpoint may not be published: it is no better than the one that is served, or its name is taken."""
 

@@ -201,6 +201,23 @@ def fresh_synth(soundfonts: tuple[Path, ...]) -> Iterator[Synth]:
         synth.close()
 
 
+def check_soundfont(path: Path) -> None:
+    """Look at a file's first bytes before any rendering begins; loading a large soundfont takes seconds.
+
+    Raises
+    ------
+    DataError
+        If it is missing or something else.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise DataError(f"no such soundfont: {path}: {error.strerror}") from error
+    if head[:4] != b"RIFF" or head[8:] != b"sfbk":
+        raise DataError(f"{path}: not a soundfont; expected a .sf2 or .sf3 file")
+
+
 def load_library() -> ctypes.CDLL:
     """Load FluidSynth's library and declare the calls that take more than ints."""
     name = ctypes.util.find_library("fluidsynth")

@@ -1,14 +1,19 @@
 """Make many recordings at once, go on after a kill, and name whatever failed."""
 
+import errno
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+import soundfile
 from tqdm import tqdm
 
+from model.errors import ModelError
 from training.errors import DataError
 from training.prepared import Json, Recording, read_manifest, write_manifest
 
@@ -34,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run of jobs came to: ids made now, ids found finished, and what failed with its cause."""
+    """What a run of jobs came to: ids made now, ids found finished, and what could not be used with its cause."""
 
     made: list[str]
     found: list[str]
@@ -42,8 +47,8 @@ class Outcome:
 
     def summary(self) -> str:
         """Say it in lines for a person."""
-        lines = [f"{len(self.made)} made, {len(self.found)} were there, {len(self.failed)} failed"]
-        return "\n".join([*lines, *(f"  failed {name}: {why}" for name, why in sorted(self.failed.items()))])
+        lines = [f"{len(self.made)} made, {len(self.found)} were there, {len(self.failed)} left out"]
+        return "\n".join([*lines, *(f"  left out {name}: {why}" for name, why in sorted(self.failed.items()))])
 
 
 def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:
@@ -61,6 +66,11 @@ def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:
     Returns
     -------
     Outcome
+
+    Raises
+    ------
+    DataError
+        If the disk is full or a process was killed; what was made until then stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     done = {recording.id: recording for recording in read_manifest(folder)}
@@ -76,31 +86,76 @@ def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:
             return
         done[job_id] = result
         outcome.made.append(job_id)
-        write_manifest(folder, done.values())
+        write_manifest(folder, done.values(), outcome.failed)
 
-    run_all(folder, waiting, workers, keep)
-    progress.close()
+    try:
+        run_all(folder, waiting, workers, keep)
+    finally:
+        progress.close()
+    for job_id in outcome.failed:
+        done.pop(job_id, None)  # made from files that have changed since and cannot be used any more
+    write_manifest(folder, done.values(), outcome.failed)
     return outcome
 
 
 def run_all(folder: Path, jobs: Sequence[Job], workers: int, keep: Callable[[str, Recording | str], None]) -> None:
     """Run jobs here or in a pool and hand each result to `keep` as it comes."""
+    workers = min(workers, len(jobs))
     if workers <= 1:
         for job in jobs:
             keep(job.id, attempt(job, folder))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         futures: dict[Future[Recording | str], str] = {pool.submit(attempt, job, folder): job.id for job in jobs}
-        for future in as_completed(futures):
-            keep(futures[future], future.result())
+        try:
+            for future in as_completed(futures):
+                keep(futures[future], future.result())
+        except BrokenExecutor as error:
+            raise DataError(
+                "a process was killed, perhaps for want of memory; what is finished stays: run it again, "
+                "with fewer --workers"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def end_with_parent() -> None:
+    """Let a process of a pool end when the one that started it is killed; by itself it would wait for ever."""
+    threading.Thread(target=wait_for_parent, daemon=True).start()
+
+
+def wait_for_parent() -> None:
+    """End this process when its parent does."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def attempt(job: Job, folder: Path) -> Recording | str:
-    """Run one job; a fault of the data comes back as its sentence, so that one bad file does not end the run."""
+    """Run one job; a fault of the data comes back as its sentence, so that one bad file does not end the run.
+
+    Raises
+    ------
+    DataError
+        If nothing can be written, as when the disk is full: then all others would fail too.
+    """
     try:
         return job.make(folder)
-    except (DataError, OSError, ValueError) as error:
+    except ModelError as error:
+        return error.message
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"{folder}: the disk is full; make room and run it again, what is finished stays"
+            ) from error
+        return f"{type(error).__name__}: {error}"
+    except soundfile.LibsndfileError as error:  # audio is read by those who name the file, so this was writing
+        raise DataError(
+            f"{folder}: audio cannot be written ({error}), as when the disk is full; what is finished stays"
+        ) from error
+    except ValueError as error:
         return f"{type(error).__name__}: {error}"
 
 

@@ -1,16 +1,14 @@
 """MAPS-style folders: an audio file with a ``.tsv`` of notes of the same name beside it."""
 
-from functools import partial
+import math
+from collections import Counter
 from pathlib import Path
-
-import numpy as np
-import soundfile
-import soxr
 
 from model.note import Note
 from training.errors import DataError
+from training.intake import SHORTEST_SECONDS, Labels, by_stem, intake_jobs, pair_up, refused_jobs, without_twins
 from training.jobs import Job
-from training.prepared import SAMPLE_RATE, Recording, Split, Waveform, in_range, playable, write_recording
+from training.prepared import Split, in_range, playable
 
 AUDIO_SUFFIXES = frozenset({".opus", ".flac", ".wav", ".ogg"})
 
@@ -28,59 +26,58 @@ def maps_jobs(root: Path, split: Split) -> list[Job]:
     Returns
     -------
     list of Job
+        Those of recordings that cannot be used fail and say why.
 
     Raises
     ------
     DataError
-        If there is no audio, or a file has no partner.
+        If there is no such folder, or no recording with labels in it.
     """
-    audio = {path.stem: path for path in sorted(root.iterdir()) if path.suffix in AUDIO_SUFFIXES}
-    labels = {path.stem: path for path in sorted(root.glob("*.tsv"))}
-    alone = sorted(audio.keys() ^ labels.keys())
-    if alone or not audio:
-        raise DataError(f"{root}: {len(audio)} recordings; files without a partner: {', '.join(alone) or 'none'}")
-    return [Job(name, partial(make_maps, path, labels[name], split), {"split": split}) for name, path in audio.items()]
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; expected audio files, each with a .tsv of its notes beside it")
+    audio = [path for path in root.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES]
+    pairs, alone = pair_up(by_stem(audio, root.glob("*.tsv")))
+    sources, twins = without_twins(pairs)
+    if not sources:
+        raise DataError(f"{root}: {len(audio)} recordings, and none has a .tsv of its notes beside it")
+    return [*intake_jobs(sources, read_maps_labels, origin="MAPS", split=split), *refused_jobs(alone | twins)]
 
 
-def make_maps(audio: Path, labels: Path, split: Split, folder: Path) -> Recording:
-    """Bring one MAPS-style recording into the prepared layout."""
-    waveform = read_any_rate(audio)
-    notes, dropped = read_maps_labels(labels)
-    return write_recording(
-        folder,
-        audio.stem,
-        waveform,
-        playable(notes),
-        source="MAPS",
-        split=split,
-        made={"settings": {"split": split}, "audio": audio.name, "pitches_outside_the_keyboard": dropped},
-    )
+def read_maps_labels(path: Path) -> Labels:
+    """Read a header line and lines of onset s, offset s, pitch and velocity, with tabs or commas between.
 
-
-def read_any_rate(path: Path) -> Waveform:
-    """Read audio, mix it down and resample it to the rate of the prepared layout.
-
-    The rate is taken from the decoder: an Opus file may come back at 48 kHz or at the rate it was made from.
+    Raises
+    ------
+    DataError
+        If a line is not a note; names file and line.
     """
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise DataError(f"{path}: audio cannot be read: {error}") from error
-    mono = samples.mean(axis=1)
-    resampled = mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
-    # A lossy decoder may overshoot full scale a little; PCM16 would wrap or clip, so the level is lowered as a whole.
-    return np.asarray(resampled / max(1.0, float(np.abs(resampled).max())), dtype=np.float32)
-
-
-def read_maps_labels(path: Path) -> tuple[list[Note], int]:
-    """Read onset, offset, pitch and velocity lines; also counts the notes outside the piano's range."""
-    try:
-        rows = np.loadtxt(path, delimiter="\t" if "\t" in path.read_text()[:2000] else ",", skiprows=1, ndmin=2)
-        notes = [
-            Note(float(onset), int(pitch), float(max(offset, onset + 0.02)), int(np.clip(velocity, 1, 127)))
-            for onset, offset, pitch, velocity in rows
-            if in_range(int(pitch))
-        ]
+        lines = path.read_text().splitlines()[1:]
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a table of onset, offset, pitch and velocity: {error}") from error
-    return notes, len(rows) - len(notes)
+    remarks: Counter[str] = Counter()
+    rows = [(line, number) for number, line in enumerate(lines, start=2) if line.strip()]
+    parsed = [maps_note(line, path, number, remarks) for line, number in rows]
+    notes = [note for note in parsed if note is not None]
+    kept = playable(notes)
+    remarks["notes that a note of the same pitch leaves no time"] += len(notes) - len(kept)
+    return Labels(kept, +remarks)
+
+
+def maps_note(line: str, path: Path, number: int, remarks: Counter[str]) -> Note | None:
+    """Parse one line; None, and a remark, if its pitch lies outside the keyboard."""
+    try:
+        onset, offset, pitch, velocity = (float(cell) for cell in line.replace(",", "\t").split("\t"))
+        if not 0 <= onset <= offset < math.inf:
+            raise ValueError(f"needs 0 <= onset <= offset, got {onset} and {offset}")
+        if not in_range(int(pitch)):
+            remarks["notes outside the keyboard"] += 1
+            return None
+        remarks["notes too short to be heard, lengthened"] += offset < onset + SHORTEST_SECONDS
+        remarks["velocities outside 1..127, moved there"] += not 1 <= velocity <= 127
+        end = max(offset, onset + SHORTEST_SECONDS)
+        return Note(onset, int(pitch), end, min(127, max(1, int(velocity))))
+    except (ValueError, OverflowError) as error:
+        raise DataError(
+            f"{path}, line {number}: not a note, expected onset, offset, pitch and velocity: {error}"
+        ) from error

@@ -1,9 +1,12 @@
 """MusicNet's pieces as MIDI files, and which of them may be used for what."""
 
+import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pretty_midi
+from mido.midifiles.meta import KeySignatureError
 
 from model.note import Note
 from training.errors import DataError
@@ -73,10 +76,7 @@ def read_parts(path: Path) -> list[Part]:
     DataError
         If the file is not a MIDI file or holds no note of the piano's range.
     """
-    try:
-        midi = pretty_midi.PrettyMIDI(str(path))
-    except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
-        raise DataError(f"{path}: not a MIDI file: {error}") from error
+    midi = open_midi(path)
     parts = [
         Part.of(
             int(instrument.program), [to_note(n) for n in instrument.notes if in_range(n.pitch) and n.end > n.start]
@@ -88,6 +88,29 @@ def read_parts(path: Path) -> list[Part]:
     if not sounding:
         raise DataError(f"{path}: holds no note")
     return sounding
+
+
+def open_midi(path: Path) -> pretty_midi.PrettyMIDI:
+    """Open a MIDI file.
+
+    Raises
+    ------
+    DataError
+        If it is not one or is damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Tempo changes outside the first track are read all the same.
+            warnings.filterwarnings("ignore", "Tempo, Key or Time signature", RuntimeWarning)
+            return pretty_midi.PrettyMIDI(str(path))
+    except (OSError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, KeySignatureError) as error:
+        why = str(error) or "it ends too early"  # an EOFError has no text
+        raise DataError(f"{path}: not a MIDI file, or a damaged one: {why}") from error
+
+
+def piece_number(name: str) -> int:
+    """A number for a piece's random choices: MusicNet's id, or one made from any other name."""
+    return int(name) if name.isdecimal() else zlib.crc32(name.encode())
 
 
 def to_note(note: pretty_midi.Note) -> Note:

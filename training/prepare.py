@@ -1,23 +1,25 @@
 """``python -m training prepare ...``: bring every source into the one layout of `training.prepared`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
 from training.errors import DataError
+from training.fluidsynth import check_soundfont, load_library
+from training.intake import add_up
 from training.jobs import Job, run_jobs
 from training.maps import maps_jobs
 from training.musicnet import midi_ids
+from training.pairs import PairsConfig, forget_moved, pairs_jobs
 from training.plan import SynthConfig
 from training.prepared import Split, read_manifest
 from training.published import published_jobs
-from training.recorded import RecordedConfig, recorded_jobs
-from training.replay import ReplayConfig, replay_jobs
 from training.samples import instrument_names
+from training.splits import SPLITS, parse_split, read_table
 from training.synth import synth_jobs
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -38,8 +40,7 @@ def maps(
     Example: python -m training prepare maps --root DATA/maps --out data
     """
     splits: tuple[Split, Split] = ("train", "validation")
-    for split in splits:
-        make_set(out / f"maps_{split}", maps_jobs(root / split, split), workers)
+    make_sets({out / f"maps_{split}": maps_jobs(root / split, split) for split in splits}, workers)
 
 
 @app.command()
@@ -52,9 +53,48 @@ def musicnet(
 
     Example: python -m training prepare musicnet --root MUSICNET --out data
     """
-    splits: tuple[Split, ...] = get_args(Split)
-    for split in splits:
-        make_set(out / f"musicnet_{split}", published_jobs(root, split), workers)
+    make_sets({out / f"musicnet_{split}": published_jobs(root, split) for split in SPLITS}, workers)
+
+
+@app.command()
+def pairs(
+    root: Annotated[Path, typer.Option(help="Folder, with folders in it, of audio and MIDI files of the same names.")],
+    out: Out,
+    name: Annotated[str, typer.Option(help="The sets become NAME_train, NAME_validation and NAME_test.")] = "pairs",
+    validation: Annotated[float, typer.Option(help="Share of the pieces for validation.", min=0, max=1)] = 0.1,
+    test: Annotated[float, typer.Option(help="Share of the pieces for testing.", min=0, max=1)] = 0.1,
+    seed: Annotated[int, typer.Option(help="Which pieces are drawn.")] = 0,
+    by_folder: Annotated[
+        bool, typer.Option("--by-folder", help="ROOT holds folders train, validation and test, which are the splits.")
+    ] = False,
+    table: Annotated[
+        Path | None, typer.Option(help="CSV that gives each recording its split, its piece, or both.")
+    ] = None,
+    file_column: Annotated[str, typer.Option(help="Column with a file's path from ROOT; any ending.")] = "file",
+    split_column: Annotated[str, typer.Option(help="Column with train, validation or test.")] = "split",
+    piece_column: Annotated[str, typer.Option(help="Column with the piece; its recordings stay together.")] = "piece",
+    pedal: Annotated[bool, typer.Option(help="Let the sustain pedal lengthen notes, as it is heard.")] = True,
+    workers: Workers = 0,
+) -> None:
+    """Your own recordings with their notes as MIDI: sets NAME_train, NAME_validation and NAME_test.
+
+    Without --by-folder and without splits in a table, pieces are drawn; recordings with the same notes are one piece.
+
+    Example: python -m training prepare pairs --root recordings --out data --name mine
+
+    Example: python -m training prepare pairs --root maestro-v3.0.0 --out data --name maestro
+    --table maestro-v3.0.0/maestro-v3.0.0.csv --file-column audio_filename
+    """
+    if out.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"--out {out} lies in --root {root}: what is prepared would be taken for recordings next time")
+    columns = {"file_column": file_column, "split_column": split_column, "piece_column": piece_column}
+    rows = read_table(table, **columns) if table else None
+    jobs = pairs_jobs(root, PairsConfig(validation, test, seed, rows, by_folder, pedal))
+    for split in SPLITS:
+        elsewhere = [job.id for other in SPLITS if other != split for job in jobs[other]]
+        for moved in forget_moved(out / f"{name}_{split}", elsewhere):
+            typer.echo(f"{moved} is no longer in {name}_{split}: it belongs to another split now")
+    make_sets({out / f"{name}_{split}": jobs[split] for split in SPLITS if jobs[split]}, workers)
 
 
 @app.command()
@@ -106,6 +146,9 @@ def recorded(
     Example: python -m training prepare recorded --root DATA/musicnet_em --samples DATA/samples --out data --keep-out
     saxophone
     """
+    # scipy.signal takes as long to import as all the rest, which the other commands need not wait for.
+    from training.recorded import RecordedConfig, recorded_jobs
+
     which = parse_split(split)
     chosen = [
         n for n in instrument_names(samples) if n not in keep_out.split(",") and (not only or n in only.split(","))
@@ -136,40 +179,54 @@ def replayed(
 
     Example: python -m training prepare replayed --source data/maps_train --piano samples/salamander --out data
     """
+    from training.replay import ReplayConfig, replay_jobs  # see recorded
+
     config = ReplayConfig(samples=str(piano.resolve()))
     make_set(out / name, replay_jobs(source, config, seed=seed), workers)
 
 
 def synth_config(soundfonts: Sequence[str], *, plain: bool, first_seconds: float) -> SynthConfig:
-    """Build the settings of a rendering from the command line."""
-    pairs = [text.rpartition(":") if ":" in text else (text, "", "1") for text in soundfonts]
-    paths = tuple(str(Path(path).resolve()) for path, _, _ in pairs)
-    missing = [path for path in paths if not Path(path).is_file()]
-    if missing:
-        raise DataError(f"no such soundfont: {', '.join(missing)}")
+    """Build the settings of a rendering from the command line, and check that it can be done at all."""
+    load_library()
+    pairs = [parse_soundfont(text) for text in soundfonts]
     config = SynthConfig(
-        soundfonts=paths,
-        soundfont_weights=tuple(float(weight) for _, _, weight in pairs),
+        soundfonts=tuple(str(path) for path, _ in pairs),
+        soundfont_weights=tuple(weight for _, weight in pairs),
         first_seconds=first_seconds or float("inf"),
     )
     return replace(config, keep_program=1.0, guitar_solo=0.0, split_solo=0.0, scale_tempo=0.0) if plain else config
 
 
-def parse_split(name: str) -> Split:
-    """Check the name of a split."""
-    splits: tuple[Split, ...] = get_args(Split)
-    for split in splits:
-        if split == name:
-            return split
-    raise DataError(f"split must be one of {', '.join(splits)}, got {name}")
+def parse_soundfont(text: str) -> tuple[Path, float]:
+    """Take PATH or PATH:WEIGHT apart."""
+    path, _, weight = text.rpartition(":") if ":" in text else (text, "", "1")
+    try:
+        share = float(weight)
+    except ValueError as error:
+        raise DataError(f"--soundfont takes PATH or PATH:WEIGHT, with a number for WEIGHT; got {text}") from error
+    if not 0 < share < float("inf"):
+        raise DataError(f"--soundfont: a weight is greater than 0, got {text}")
+    check_soundfont(Path(path))
+    return Path(path).resolve(), share
 
 
 def make_set(folder: Path, jobs: Sequence[Job], workers: int) -> None:
-    """Run jobs into a set, say what came of it, and leave with status 1 if any failed."""
-    outcome = run_jobs(folder, jobs, workers=workers or os.cpu_count() or 1)
-    recordings = read_manifest(folder)
-    hours = sum(recording.seconds for recording in recordings) / 3600
-    notes = sum(recording.n_notes for recording in recordings)
-    typer.echo(f"{folder}: {outcome.summary()}; holds {len(recordings)} recordings, {hours:.2f} h, {notes} notes")
-    if outcome.failed:
+    """Run jobs into a set, say what came of it, and leave with status 1 if anything had to be left out."""
+    make_sets({folder: jobs}, workers)
+
+
+def make_sets(sets: Mapping[Path, Sequence[Job]], workers: int) -> None:
+    """Make several sets; what is left out of one does not keep the others from being made."""
+    left_out = 0
+    for folder, jobs in sets.items():
+        outcome = run_jobs(folder, jobs, workers=workers or os.cpu_count() or 1)
+        left_out += len(outcome.failed)
+        recordings = read_manifest(folder)
+        hours = sum(recording.seconds for recording in recordings) / 3600
+        notes = sum(recording.n_notes for recording in recordings)
+        typer.echo(f"{folder}: {outcome.summary()}; holds {len(recordings)} recordings, {hours:.2f} h, {notes} notes")
+        for what, count in sorted(add_up(recordings).items()):
+            typer.echo(f"  {count} {what}")
+    if left_out:
+        typer.echo(f"{left_out} recordings were left out, each named above and in its set's manifest.json")
         raise typer.Exit(1)

@@ -7,7 +7,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -101,11 +101,21 @@ def distinct_names(folders: Sequence[Path]) -> None:
         raise DataError(f"each set needs a name of its own, got more than one {', '.join(twice)}")
 
 
-def write_manifest(folder: Path, recordings: Iterable[Recording]) -> None:
-    """Replace the manifest of a set at once, so that a reader never sees half of it."""
+def write_manifest(folder: Path, recordings: Iterable[Recording], left_out: Mapping[str, str] | None = None) -> None:
+    """Replace the manifest of a set at once, so that a reader never sees half of it.
+
+    Parameters
+    ----------
+    folder : Path
+        ``PREPARED/<set>``, which exists.
+    recordings : iterable of Recording
+    left_out : mapping of str to str, optional
+        Ids of the recordings that could not be used, with the reason.
+    """
     records = [asdict(recording) for recording in sorted(recordings, key=lambda recording: recording.id)]
+    manifest = {"sample_rate": SAMPLE_RATE, "recordings": records, "left_out": dict(sorted((left_out or {}).items()))}
     temporary = folder / f".{MANIFEST}.part"
-    temporary.write_text(json.dumps({"sample_rate": SAMPLE_RATE, "recordings": records}, indent=1))
+    temporary.write_text(json.dumps(manifest, indent=1))
     temporary.replace(folder / MANIFEST)
 
 
@@ -144,14 +154,33 @@ def write_recording(
         If a sample is not finite or exceeds full scale, or a note begins after the audio ends.
     """
     check_recording(recording_id, waveform, notes)
-    path = folder / f"{recording_id}.wav"
     temporary = folder / f".{recording_id}.part.wav"
     soundfile.write(temporary, waveform, SAMPLE_RATE, subtype="PCM_16")
-    temporary.replace(path)
+    return store_recording(folder, recording_id, temporary, notes, source=source, split=split, made=made)
+
+
+def store_recording(
+    folder: Path,
+    recording_id: str,
+    audio: Path,
+    notes: Sequence[Note],
+    *,
+    source: str,
+    split: Split,
+    made: dict[str, Json],
+) -> Recording:
+    """Move finished audio, a file beside its final place, into a set and write its labels; see `write_recording`."""
+    path = folder / f"{recording_id}.wav"
+    audio.replace(path)
     write_notes(folder / f"{recording_id}.tsv", notes)
-    seconds = round(len(waveform) / SAMPLE_RATE, 6)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Recording(recording_id, seconds, len(notes), source, split, digest, made)
+    seconds = round(soundfile.info(path).frames / SAMPLE_RATE, 6)
+    return Recording(recording_id, seconds, len(notes), source, split, sha256_of(path), made)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_recording(recording_id: str, waveform: Waveform, notes: Sequence[Note]) -> None:
@@ -258,7 +287,7 @@ def without_overlap(notes: Sequence[Note], *, shortest: float = 0.02) -> list[No
     """Trim notes of one pitch, sorted by onset, to end at the next onset; drop those under `shortest` seconds."""
     ends = [*(note.onset for note in notes[1:]), float("inf")]
     trimmed = [(note, min(note.offset, end)) for note, end in zip(notes, ends, strict=True)]
-    return [replace_offset(note, offset) for note, offset in trimmed if offset - note.onset >= shortest]
+    return [replace_offset(note, offset) for note, offset in trimmed if round(offset - note.onset, 6) >= shortest]
 
 
 def replace_offset(note: Note, offset: float) -> Note:

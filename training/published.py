@@ -6,19 +6,20 @@ scores: some 4 % are wrong, and onsets are off by tens of milliseconds.
 """
 
 import csv
-from functools import partial
+from collections import Counter
 from pathlib import Path
 
 from model.note import Note
 from training.errors import DataError
+from training.intake import Labels, Source, by_stem, intake_jobs, pair_up, refused_jobs, without_twins
 from training.jobs import Job
-from training.maps import read_any_rate
 from training.musicnet import split_of
-from training.prepared import SAMPLE_RATE, Recording, Split, in_range, write_recording
+from training.prepared import Split, in_range
 
 LABEL_RATE = 44100
 NO_VELOCITY = 64
-FOLDERS: dict[Split, str] = {"train": "train", "validation": "train", "test": "test"}
+COLUMNS = ("start_time", "end_time", "instrument", "note")
+FOLDERS = ("test", "train")  # of two copies of a recording the one for testing counts
 
 
 def published_jobs(root: Path, split: Split) -> list[Job]:
@@ -33,54 +34,44 @@ def published_jobs(root: Path, split: Split) -> list[Job]:
     Returns
     -------
     list of Job
+        Those of recordings that cannot be used fail and say why.
 
     Raises
     ------
     DataError
-        If a folder is missing or a file has no partner; names it.
+        If a folder is missing or nothing in it can be used; names it.
     """
-    audio, labels = (root / f"{FOLDERS[split]}_{kind}" for kind in ("data", "labels"))
-    for folder in (audio, labels):
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder; MusicNet's archive unpacks into it")
-    names = {path.stem for path in audio.glob("*.wav")}
-    alone = sorted(names ^ {path.stem for path in labels.glob("*.csv")})
-    if alone:
-        raise DataError(f"{root}: recordings without labels, or labels without a recording: {', '.join(alone)}")
-    return [
-        Job(
-            name,
-            partial(make_published, audio / f"{name}.wav", labels / f"{name}.csv", split),
-            {"split": split},
-        )
-        for name in sorted(names)
-        if split_of(name) == split
-    ]
-
-
-def make_published(audio: Path, labels: Path, split: Split, folder: Path) -> Recording:
-    """Bring one published recording into the prepared layout."""
-    waveform = read_any_rate(audio)
-    notes, dropped = read_published_labels(labels)
-    seconds = len(waveform) / SAMPLE_RATE
-    late = sum(note.onset >= seconds for note in notes)
-    if late:
-        raise DataError(
-            f"{audio}: {late} labels begin after its end at {seconds:.1f} s; the file may have been cut short"
-        )
-    return write_recording(
-        folder,
-        audio.stem,
-        waveform,
-        notes,
-        source="MusicNet",
+    sources, problems = find_published(root)
+    jobs = intake_jobs(
+        [source for source in sources if split_of(source.id) == split],
+        read_published_labels,
+        origin="MusicNet",
         split=split,
-        made={"settings": {"split": split}, "pitches_outside_the_keyboard": dropped},
+        sr=LABEL_RATE,
     )
+    return [*jobs, *refused_jobs({name: why for name, why in problems.items() if split_of(name) == split})]
 
 
-def read_published_labels(path: Path) -> tuple[list[Note], int]:
-    """Read a table of labels; also counts the notes outside the piano's range.
+def find_published(root: Path) -> tuple[list[Source], dict[str, str]]:
+    """Look through MusicNet's four folders; also says of what cannot be used why."""
+    pairs: list[Source] = []
+    problems: dict[str, str] = {}
+    for name in FOLDERS:
+        audio, labels = root / f"{name}_data", root / f"{name}_labels"
+        for folder in (audio, labels):
+            if not folder.is_dir():
+                raise DataError(f"{folder}: no such folder; MusicNet's archive unpacks into it (see `download`)")
+        found, alone = pair_up(by_stem(audio.glob("*.wav"), labels.glob("*.csv")))
+        pairs += found
+        problems |= alone
+    sources, twins = without_twins(pairs)
+    if not sources:
+        raise DataError(f"{root}: no recording has labels; expected files such as train_data/1727.wav")
+    return sources, problems | twins
+
+
+def read_published_labels(path: Path) -> Labels:
+    """Read a table of labels.
 
     Several players of one instrument may hold one pitch at once, so overlapping notes are all kept.
 
@@ -89,24 +80,31 @@ def read_published_labels(path: Path) -> tuple[list[Note], int]:
     DataError
         If a column is missing or a row is not a note; names file and line.
     """
-    notes: list[Note] = []
-    dropped = 0
+    remarks: Counter[str] = Counter()
+    notes: dict[Note, None] = {}
     try:
         with path.open(newline="") as file:
-            for number, row in enumerate(csv.DictReader(file), start=2):
-                if in_range(int(row["note"])):
-                    notes.append(published_note(row, path, number))
-                else:
-                    dropped += 1
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: not a table of MusicNet labels: {error!r}") from error
-    return notes, dropped
+            table = csv.DictReader(file, strict=True)
+            missing = set(COLUMNS) - set(table.fieldnames or ())
+            if missing:
+                raise DataError(f"{path}: not a table of MusicNet labels: it lacks {', '.join(sorted(missing))}")
+            for row in table:
+                note = published_note(row, path, table.line_num)
+                remarks["notes outside the keyboard"] += note is None
+                remarks["notes given twice"] += note in notes
+                if note is not None:
+                    notes[note] = None
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: not a table of MusicNet labels: {error}") from error
+    return Labels(list(notes), +remarks)
 
 
-def published_note(row: dict[str, str], path: Path, number: int) -> Note:
-    """Turn a row into a note."""
+def published_note(row: dict[str, str], path: Path, number: int) -> Note | None:
+    """Turn a row into a note; None if its pitch lies outside the keyboard."""
     try:
-        onset, offset = int(row["start_time"]) / LABEL_RATE, int(row["end_time"]) / LABEL_RATE
-        return Note(onset, int(row["note"]), offset, NO_VELOCITY, program=int(row["instrument"]) - 1)
-    except ValueError as error:
+        start, end, instrument, pitch = (int(row[column]) for column in COLUMNS)
+        if not in_range(pitch):
+            return None
+        return Note(start / LABEL_RATE, pitch, end / LABEL_RATE, NO_VELOCITY, program=instrument - 1)
+    except (ValueError, TypeError) as error:
         raise DataError(f"{path}, line {number}: not a note: {error}") from error

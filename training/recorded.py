@@ -15,7 +15,7 @@ from training.arrange import Rng, fit_register, jitter, move, perform, strum, th
 from training.errors import DataError
 from training.instruments import Instrument, instrument
 from training.jobs import Job
-from training.musicnet import Part, read_parts
+from training.musicnet import Part, piece_number, read_parts
 from training.plan import SynthConfig, make_plan
 from training.prepared import SAMPLE_RATE, Json, Recording, Split, Waveform, write_recording
 from training.room import in_room, rooms
@@ -103,7 +103,7 @@ def make_piece(
     midi: Path, number: int, split: Split, config: RecordedConfig, seed: int, settings: dict[str, Json], folder: Path
 ) -> Recording:
     """Play an excerpt of a piece, another one for each number, and write it."""
-    rng = np.random.default_rng([seed, int(midi.stem), number])
+    rng = np.random.default_rng([seed, piece_number(midi.stem), number])
     parts = excerpt(read_parts(midi), config.excerpt_seconds, rng)
     name = midi.stem if number == 0 else f"{midi.stem}_{number + 1}"
     return make(name, parts, split, config, settings, rng, folder)

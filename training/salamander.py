@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from training.errors import DataError
-from training.maps import read_any_rate
+from training.intake import read_any_rate
 from training.prepared import SAMPLE_RATE, Waveform
 from training.samples import ENVELOPE_SECONDS, OVER_DB, Sample, Voice, measure, rms
 

@@ -165,7 +165,10 @@ def read_instrument(root: Path, name: str) -> Waveform:
     path = next((path for path in sorted(root.glob(f"{name}.*")) if path.suffix in {".opus", ".flac", ".wav"}), None)
     if path is None:
         raise DataError(f"{root}: no audio file for {name}")
-    audio, rate = soundfile.read(path, dtype="float32")
+    try:
+        audio, rate = soundfile.read(path, dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"{path}: audio cannot be read: {error}") from error
     if rate != SAMPLE_RATE or audio.ndim != 1:
         raise DataError(f"{path}: samples are mono at {SAMPLE_RATE} Hz, got shape {audio.shape} at {rate} Hz")
     return np.asarray(audio, dtype=np.float32)

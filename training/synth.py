@@ -26,7 +26,7 @@ from training.fluidsynth import (
     listening_synth,
 )
 from training.jobs import Job
-from training.musicnet import read_parts
+from training.musicnet import piece_number, read_parts
 from training.plan import Plan, Player, SynthConfig, crop, make_plan
 from training.prepared import SAMPLE_RATE, Json, Recording, Split, Waveform, write_recording
 
@@ -54,7 +54,7 @@ def make_synth(
     midi: Path, prefix: str, split: Split, config: SynthConfig, seed: int, settings: dict[str, Json], folder: Path
 ) -> Recording:
     """Plan, render and write one piece."""
-    rng = np.random.default_rng([seed, int(midi.stem)])
+    rng = np.random.default_rng([seed, piece_number(midi.stem)])
     plan = make_plan(crop(read_parts(midi), config.first_seconds), config, rng)
     waveform = render_plan(plan, config)
     notes = [note for player in plan.players for note in player.part.notes]

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import settings
 from model.checkpoint import save_checkpoint
 from model.network import NetworkConfig, TranscriptionNetwork
 from model.transcriber import Transcriber
+from tests.training.serving import Server, serving
 
 # How long an example takes says something of the machine, not of the code: the first one loads libraries.
 settings.register_profile("untimed", deadline=None)
@@ -27,3 +29,9 @@ def small_checkpoint(path: Path, *, seed: int = 0) -> Path:
 @pytest.fixture
 def small_transcriber(tmp_path: Path) -> Transcriber:
     return Transcriber.load(small_checkpoint(tmp_path / "small.safetensors"), device="cpu")
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("served")) as running:
+        yield running

@@ -1,7 +1,11 @@
+import os
+import resource
+import signal
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from model.note import Note
 from training.errors import DataError
@@ -25,8 +29,8 @@ def jobs(*names: str, seed: int = 1) -> list[Job]:
 def test_a_failure_is_named_and_the_others_are_made(tmp_path: Path) -> None:
     outcome = run_jobs(tmp_path, jobs("a", "bad", "b"), workers=1)
     assert sorted(outcome.made) == ["a", "b"]
-    assert outcome.failed == {"bad": "DataError: bad.mid: holds no note"}
-    assert "2 made, 0 were there, 1 failed" in outcome.summary()
+    assert outcome.failed == {"bad": "bad.mid: holds no note"}
+    assert "2 made, 0 were there, 1 left out" in outcome.summary()
     assert [recording.id for recording in read_manifest(tmp_path)] == ["a", "b"]
 
 
@@ -50,6 +54,32 @@ def test_other_settings_make_it_again(tmp_path: Path) -> None:
     first = read_manifest(tmp_path)[0].sha256
     assert run_jobs(tmp_path, jobs("a", seed=2), workers=1).made == ["a"]
     assert read_manifest(tmp_path)[0].sha256 != first
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    run_jobs(tmp_path, jobs("a"), workers=1)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, most))  # less than a second of audio takes
+    try:
+        with pytest.raises(DataError, match=r"audio cannot be written .* as when the disk is full"):
+            run_jobs(tmp_path, jobs("b", "a"), workers=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert [recording.id for recording in read_manifest(tmp_path)] == ["a"]
+
+
+def die(folder: Path) -> Recording:
+    """End as the kernel ends a process that takes too much memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def test_a_process_that_is_killed_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
+    run_jobs(tmp_path, jobs("a"), workers=1)
+    fatal = [Job(name, die, {}) for name in ("b", "c")]
+    with pytest.raises(DataError, match="a process was killed, perhaps for want of memory"):
+        run_jobs(tmp_path, fatal, workers=2)
+    assert [recording.id for recording in read_manifest(tmp_path)] == ["a"]
 
 
 def test_several_processes_make_the_same_as_one(tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ ROW = "22050,66150,41,69,0.0,1.0,Quarter\n"
 
 
 def write_musicnet(
-    root: Path, *, name: str = "1727", split: str = "train", labels: str = ROW, seconds: float = 2
+    root: Path, *, name: str = "1727", split: str = "train", labels: str = ROW, seconds: float = 2, sr: int = 44100
 ) -> None:
     """One recording as MusicNet has them: 44.1 kHz float WAV."""
     for kind in ("train_data", "train_labels", "test_data", "test_labels"):
         (root / kind).mkdir(parents=True, exist_ok=True)
-    soundfile.write(root / f"{split}_data" / f"{name}.wav", sine(440, seconds, sr=44100), 44100, subtype="FLOAT")
+    soundfile.write(root / f"{split}_data" / f"{name}.wav", sine(440, seconds, sr=sr), sr, subtype="FLOAT")
     (root / f"{split}_labels" / f"{name}.csv").write_text(f"{COLUMNS}\n{labels}")
 
 
@@ -40,7 +40,7 @@ def test_sample_indices_become_seconds_and_programs_count_from_0(tmp_path: Path)
 
 def test_splits_are_ours_for_validation_and_theirs_for_testing(tmp_path: Path) -> None:
     for name, split in (("1727", "train"), ("2633", "train"), ("2303", "test")):
-        write_musicnet(tmp_path / "in", name=name, split=split)
+        write_musicnet(tmp_path / "in", name=name, split=split, seconds=1 + int(name) / 10_000)
     splits: tuple[Split, ...] = ("train", "validation", "test")
     for split in splits:
         assert not prepare(tmp_path / "in", tmp_path / split, split)
@@ -64,7 +64,7 @@ def test_two_players_may_hold_one_pitch(tmp_path: Path) -> None:
         ("66150,22050,41,69,0,1,Quarter\n", r"1727\.csv, line 2: not a note: .*onset 1\.5 and offset 0\.5"),
         ("a,22050,41,69,0,1,Quarter\n", r"1727\.csv, line 2: not a note"),
         ("900000,950000,41,69,0,1,Quarter\n", r"1727\.wav: 1 labels begin after its end at 2\.0 s"),
-        ("22050\n", r"1727\.csv: not a table of MusicNet labels"),
+        ("22050\n", r"1727\.csv, line 2: not a note"),
     ],
 )
 def test_bad_labels_are_named(tmp_path: Path, labels: str, said: str) -> None:
@@ -74,17 +74,31 @@ def test_bad_labels_are_named(tmp_path: Path, labels: str, said: str) -> None:
     assert re.search(said, failed["1727"])
 
 
-def test_a_cut_wav_is_named(tmp_path: Path) -> None:
-    write_musicnet(tmp_path / "in", labels="80000,85000,41,69,0,1,Quarter\n")
-    path = tmp_path / "in" / "train_data" / "1727.wav"
-    path.write_bytes(path.read_bytes()[:100_000])
-    assert "the file may have been cut short" in prepare(tmp_path / "in", tmp_path / "out")["1727"]
+def test_the_same_label_twice_counts_once(tmp_path: Path) -> None:
+    write_musicnet(tmp_path / "in", labels=ROW + ROW)
+    prepare(tmp_path / "in", tmp_path / "out")
+    [recording] = read_manifest(tmp_path / "out")
+    assert (recording.n_notes, recording.made["remarks"]) == (1, {"notes given twice": 1})
 
 
-def test_a_missing_partner_or_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="train_data: no such folder"):
-        published_jobs(tmp_path, "train")
-    write_musicnet(tmp_path)
-    (tmp_path / "train_labels" / "1727.csv").unlink()
-    with pytest.raises(DataError, match="labels without a recording: 1727"):
+def test_a_table_that_lacks_a_column_is_named(tmp_path: Path) -> None:
+    write_musicnet(tmp_path / "in")
+    (tmp_path / "in" / "train_labels" / "1727.csv").write_text("start_time,end_time,note\n1,2,60\n")
+    assert "1727.csv: not a table of MusicNet labels: it lacks instrument" in prepare(tmp_path / "in", tmp_path)["1727"]
+
+
+def test_another_rate_than_that_of_the_labels_is_named(tmp_path: Path) -> None:
+    write_musicnet(tmp_path / "in", sr=48000)
+    assert "the sampling rate is 48000 Hz, expected 44100 Hz" in prepare(tmp_path / "in", tmp_path / "out")["1727"]
+
+
+def test_a_copy_of_a_test_recording_is_kept_out_of_training(tmp_path: Path) -> None:
+    write_musicnet(tmp_path / "in", name="2303", split="test")
+    write_musicnet(tmp_path / "in", name="1727", split="train")
+    assert not prepare(tmp_path / "in", tmp_path / "test", "test")
+    assert "the same audio as" in prepare(tmp_path / "in", tmp_path / "train", "train")["1727"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="test_data: no such folder"):
         published_jobs(tmp_path, "train")

@@ -1,0 +1,247 @@
+"""Folders of recordings with MIDI files: what belongs together, what the notes are, which split each gets."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import pretty_midi
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.note import Note
+from tests.model.signals import sine
+from tests.training.material import write_piece
+from training import prepare
+from training.errors import DataError
+from training.jobs import Job, run_jobs
+from training.midi_labels import read_midi_labels
+from training.pairs import PairsConfig, forget_moved, pairs_jobs
+from training.prepared import Split, read_manifest, read_notes
+from training.splits import divide, read_table
+
+PEDAL = 64
+
+
+def add(root: Path, name: str, *, number: int, notes: Sequence[Note] | None = None, suffix: str = ".wav") -> None:
+    """A recording unlike that of any other number, and its MIDI file beside it."""
+    path = root / f"{name}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, sine(200 + 10 * number, 1.0), 16000)
+    write_piece(path.with_suffix(".mid"), [Note(0.1 + number / 100, 60, 0.9)] if notes is None else list(notes))
+
+
+def ids(jobs: dict[Split, list[Job]]) -> dict[str, list[str]]:
+    return {split: sorted(job.id for job in of_split) for split, of_split in jobs.items()}
+
+
+ALL = PairsConfig(validation=0, test=0)
+
+
+def test_pairs_are_found_in_all_folders_and_in_several_formats(tmp_path: Path) -> None:
+    add(tmp_path, "one", number=1)
+    add(tmp_path / "deep" / "er", "two", number=2, suffix=".flac")
+    add(tmp_path, "three", number=3, suffix=".mp3")
+    add(tmp_path, "four", number=4, suffix=".ogg")
+    (tmp_path / "midi").mkdir()
+    (tmp_path / "one.mid").rename(tmp_path / "midi" / "one.MIDI")
+    (tmp_path / "._one.wav").write_bytes(b"left behind by a system")
+    outcome = run_jobs(tmp_path / "out", pairs_jobs(tmp_path, ALL)["train"], workers=1)
+    assert sorted(outcome.made) == ["deep__er__two", "four", "one", "three"]
+    assert not outcome.failed
+
+
+def test_one_name_in_several_folders_belongs_together_within_each(tmp_path: Path) -> None:
+    for number, folder in enumerate(("monday", "tuesday")):
+        add(tmp_path / folder, "take", number=number)
+    assert ids(pairs_jobs(tmp_path, ALL))["train"] == ["monday__take", "tuesday__take"]
+
+
+def test_names_that_would_become_one_are_left_out(tmp_path: Path) -> None:
+    add(tmp_path / "a", "b", number=1)
+    add(tmp_path, "a__b", number=2)
+    add(tmp_path, "c", number=3)
+    outcome = run_jobs(tmp_path / "out", pairs_jobs(tmp_path, ALL)["train"], workers=1)
+    assert outcome.made == ["c"]
+    assert "several files of one name" in outcome.failed["a__b"]
+
+
+def test_a_folder_without_pairs_says_what_it_holds(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere: no such folder"):
+        pairs_jobs(tmp_path / "nowhere", ALL)
+    with pytest.raises(DataError, match="found neither recordings nor MIDI files"):
+        pairs_jobs(tmp_path, ALL)
+    add(tmp_path, "one", number=1)
+    (tmp_path / "one.mid").unlink()
+    with pytest.raises(DataError, match=r"no recording has a MIDI file.*one\.wav: there are no labels of this name"):
+        pairs_jobs(tmp_path, ALL)
+
+
+def midi_of(path: Path, *, program: int, notes: Sequence[Note], pedal: Sequence[tuple[float, int]]) -> Path:
+    """One instrument with its sustain pedal."""
+    midi = pretty_midi.PrettyMIDI(resolution=960)
+    track = pretty_midi.Instrument(program)
+    track.notes = [pretty_midi.Note(note.velocity, note.pitch, note.onset, note.offset) for note in notes]
+    track.control_changes = [pretty_midi.ControlChange(PEDAL, value, time) for time, value in pedal]
+    midi.instruments.append(track)
+    midi.write(str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pedal", "offset"),
+    [
+        ([], 1.0),
+        ([(0.2, 127), (2.0, 0)], 2.0),  # down before the key is let go: until it is lifted
+        ([(0.2, 127), (0.8, 0)], 1.0),  # lifted while the key is held
+        ([(1.5, 127), (2.0, 0)], 1.0),  # down too late
+        ([(0.2, 60), (2.0, 0)], 1.0),  # half down is up
+        ([(0.2, 127), (0.9, 0), (0.95, 127), (2.5, 0)], 2.5),  # changed just before
+        ([(0.2, 127), (0.3, 90), (2.0, 0)], 2.0),  # two values, both down
+        ([(0.2, 127)], 3.5),  # never lifted: until the last note ends
+    ],
+)
+def test_the_pedal_holds_notes(tmp_path: Path, pedal: Sequence[tuple[float, int]], offset: float) -> None:
+    notes = [Note(0.5, 60, 1.0, 70), Note(3.0, 64, 3.5, 80)]
+    path = midi_of(tmp_path / "a.mid", program=4, notes=notes, pedal=pedal)
+    held = read_midi_labels(path, pedal=True).notes[0]
+    assert (held.pitch, held.velocity, held.program) == (60, 70, 4)
+    assert held.offset == pytest.approx(offset, abs=0.001)
+    assert read_midi_labels(path, pedal=False).notes[0].offset == pytest.approx(1.0, abs=0.001)
+
+
+def test_a_key_that_is_struck_again_ends_what_the_pedal_held(tmp_path: Path) -> None:
+    notes = [Note(0.5, 60, 0.7), Note(1.0, 60, 1.2)]
+    path = midi_of(tmp_path / "a.mid", program=0, notes=notes, pedal=[(0.0, 127), (2.0, 0)])
+    first, second = read_midi_labels(path, pedal=True).notes
+    assert (first.offset, second.offset) == (pytest.approx(1.0, abs=0.001), pytest.approx(2.0, abs=0.001))
+
+
+def test_what_is_no_note_for_the_network_is_counted(tmp_path: Path) -> None:
+    midi = pretty_midi.PrettyMIDI(resolution=960)
+    for program, drum, pitch in ((0, False, 60), (0, False, 12), (0, True, 38)):
+        track = pretty_midi.Instrument(program, is_drum=drum)
+        track.notes = [pretty_midi.Note(100, pitch, 0.1, 0.9)]
+        midi.instruments.append(track)
+    midi.write(str(tmp_path / "a.mid"))
+    labels = read_midi_labels(tmp_path / "a.mid", pedal=True)
+    assert [note.pitch for note in labels.notes] == [60]
+    assert labels.remarks == {"notes outside the keyboard": 1, "notes of drums": 1}
+
+
+@given(names=st.sets(st.integers(0, 999).map(str), min_size=4, max_size=40), seed=st.integers(0, 99))
+def test_every_piece_gets_one_split_by_its_name_and_the_seed(names: set[str], seed: int) -> None:
+    splits = divide(names, validation=0.2, test=0.1, seed=seed)
+    assert splits.keys() == names
+    counts = [list(splits.values()).count(split) for split in ("validation", "test")]
+    assert counts == [max(1, round(0.2 * len(names))), max(1, round(0.1 * len(names)))]
+    assert divide(sorted(names, reverse=True), validation=0.2, test=0.1, seed=seed) == splits
+
+
+def test_another_seed_draws_others() -> None:
+    names = [str(number) for number in range(40)]
+    drawn = [divide(names, validation=0.2, test=0.2, seed=seed) for seed in (1, 2)]
+    assert drawn[0] != drawn[1]
+
+
+def test_too_few_pieces_are_refused() -> None:
+    with pytest.raises(DataError, match="2 pieces: 1 for validation and 1 for testing leave none for training"):
+        divide(["a", "b"], validation=0.1, test=0.1, seed=0)
+
+
+def test_recordings_of_the_same_notes_stay_together(tmp_path: Path) -> None:
+    for number in range(12):
+        add(tmp_path / f"piano{number % 3}", f"{number // 3}", number=number, notes=[Note(0.1, 60 + number // 3, 0.9)])
+    for seed in range(5):
+        found = ids(pairs_jobs(tmp_path, PairsConfig(0.25, 0.25, seed)))
+        assert [len(found[split]) for split in ("train", "validation", "test")] == [6, 3, 3]
+        assert {name.partition("__")[2] for name in found["test"]} == {found["test"][0].partition("__")[2]}
+
+
+def write_table(path: Path, columns: Sequence[str], *rows: Sequence[str]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return path
+
+
+def from_table(path: Path) -> PairsConfig:
+    rows = read_table(path, file_column="file", split_column="split", piece_column="piece")
+    return PairsConfig(0.5, 0, table=rows)
+
+
+def test_a_table_gives_splits(tmp_path: Path) -> None:
+    for number, name in enumerate(("a", "b", "sub/c", "d")):
+        add(tmp_path / "in", name, number=number)
+    rows = [("a.wav", "test"), ("b.mid", "train"), ("sub/c", "validation"), ("gone.wav", "train")]
+    table = write_table(tmp_path / "t.csv", ("file", "split"), *rows)
+    jobs = pairs_jobs(tmp_path / "in", from_table(table))
+    outcome = run_jobs(tmp_path / "out", jobs.pop("train"), workers=1)
+    assert ids(jobs) == {"validation": ["sub__c"], "test": ["a"]}
+    assert outcome.made == ["b"]
+    assert "d.wav: the table does not name it" in outcome.failed["d"]
+    assert "the table names it, and there is no such pair" in outcome.failed["gone"]
+
+
+def test_a_table_gives_pieces(tmp_path: Path) -> None:
+    for number in range(6):
+        add(tmp_path / "in", str(number), number=number)
+    table = write_table(tmp_path / "t.csv", ("file", "piece"), *[(f"{n}.wav", f"piece {n % 2}") for n in range(6)])
+    found = ids(pairs_jobs(tmp_path / "in", from_table(table)))
+    assert sorted((found["train"], found["validation"])) == [["0", "2", "4"], ["1", "3", "5"]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "said"),
+    [
+        (("path", "split"), [], r"t\.csv: needs a column file, and split or piece; has \['path', 'split'\]"),
+        (("file", "year"), [], "needs a column file, and split or piece"),
+        (("file", "split"), [("a", "dev")], "split must be one of train, validation, test, got dev"),
+        (("file", "split"), [("a.wav", "train"), ("a.mid", "test")], "line 3: a is named twice"),
+        (("file", "split"), [("a", "train"), ("b", "")], "gives a split to some recordings and none to 1: b"),
+        (
+            ("file", "split", "piece"),
+            [("a", "train", "x"), ("b", "test", "x")],
+            r"1 pieces lie in several splits.*a \(train",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_followed_is_refused(
+    tmp_path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]], said: str
+) -> None:
+    for number, name in enumerate("ab"):
+        add(tmp_path / "in", name, number=number)
+    with pytest.raises(DataError, match=said):
+        pairs_jobs(tmp_path / "in", from_table(write_table(tmp_path / "t.csv", columns, *rows)))
+
+
+def test_folders_give_splits(tmp_path: Path) -> None:
+    for number, folder in enumerate(("train", "train/more", "validation", "test")):
+        add(tmp_path / folder, str(number), number=number)
+    found = ids(pairs_jobs(tmp_path, PairsConfig(by_folder=True)))
+    assert found == {"train": ["train__0", "train__more__1"], "validation": ["validation__2"], "test": ["test__3"]}
+    add(tmp_path / "spare", "4", number=4)
+    with pytest.raises(DataError, match=r"4\.wav: lies in spare; with --by-folder all lie in folders train"):
+        pairs_jobs(tmp_path, PairsConfig(by_folder=True))
+
+
+def test_the_same_notes_in_two_given_splits_are_refused(tmp_path: Path) -> None:
+    for number, folder in enumerate(("train", "test")):
+        add(tmp_path / folder, "x", number=number, notes=[Note(0.1, 60, 0.9)])
+    with pytest.raises(DataError, match="1 pieces lie in several splits, which tests what was learned by heart"):
+        pairs_jobs(tmp_path, PairsConfig(by_folder=True))
+
+
+def test_prepared_sets_do_not_go_where_recordings_are_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="what is prepared would be taken for recordings next time"):
+        prepare.pairs(root=tmp_path, out=tmp_path / "data")
+
+
+def test_what_moves_to_another_split_leaves_the_old_one(tmp_path: Path) -> None:
+    for number in range(2):
+        add(tmp_path / "in", str(number), number=number)
+    run_jobs(tmp_path / "train", pairs_jobs(tmp_path / "in", ALL)["train"], workers=1)
+    assert forget_moved(tmp_path / "train", ["1", "7"]) == ["1"]
+    assert [recording.id for recording in read_manifest(tmp_path / "train")] == ["0"]
+    assert not (tmp_path / "train" / "1.wav").exists()
+    assert read_notes(tmp_path / "train" / "0.tsv")
