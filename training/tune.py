@@ -1,9 +1,9 @@
 """``python -m training tune``: the decoding thresholds that suit a checkpoint, found on validation sets alone.
 
 The network hears every recording once; its activations are then decoded with many settings. Onset threshold and
-shortest note are chosen first, by note F1 (onset alone), and so is the latency after them; then the frame threshold,
-which hardly moves that score, by frame F1 and note F1 with offset. Every set weighs the same, however many recordings
-it has.
+shortest note are chosen first, by note F1 (onset alone); then the latency by that and the scores below; then the frame
+threshold, which hardly moves note F1, by frame F1 and note F1 with offset. Every set weighs the same, however many
+recordings it has.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -109,7 +109,7 @@ def tune(
     first = [attempt(sets, options, report) for options in starts]
     best = max(first, key=lambda trial: trial.mean("note_f1")).options
     shifted = [attempt(sets, replace(best, latency_ms=latency), report) for latency in config.latencies_ms]
-    best = max(shifted, key=lambda trial: trial.mean("note_f1")).options
+    best = max(shifted, key=lambda trial: trial.mean("note_f1", "frame_f1", "note_offset_f1")).options
     held = [attempt(sets, replace(best, frame_threshold=frame), report) for frame in config.frame_thresholds]
     chosen = max(held, key=lambda trial: trial.mean("frame_f1", "note_offset_f1")).options
     return chosen, first + shifted + held
