@@ -52,6 +52,11 @@ class NetworkConfig:
     pitch_hidden: int = 24
 
     @property
+    def features(self) -> CqtConfig:
+        """The front end, under the name that all networks' configurations share."""
+        return self.cqt
+
+    @property
     def bins_per_pitch(self) -> int:
         """Transform bins per semitone."""
         return self.cqt.bins_per_octave // 12
@@ -163,7 +168,11 @@ class TranscriptionNetwork(nn.Module):
         Outputs
             ``ceil(samples / hop_length)`` frames.
         """
-        return self.from_frames(self.cqt.log_magnitudes(waveform))
+        return self.from_frames(self.to_frames(waveform))
+
+    def to_frames(self, waveform: Tensor) -> Tensor:
+        """The front end alone: waveforms to log magnitudes of shape (batch, frames, n_bins)."""
+        return self.cqt.to_frames(waveform)
 
     def from_frames(self, frames: Tensor) -> Outputs:
         """The network after its front end: log magnitudes of shape (batch, frames, n_bins) to `Outputs`."""
