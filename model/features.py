@@ -168,7 +168,8 @@ def mel_filters(config: MelBandsConfig) -> NDArray[np.float32]:
     bins = np.arange(config.n_fft // 2 + 1) * config.sr / config.n_fft
     rising = (bins[None, :] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - bins[None, :]) / (edges[2:] - edges[1:-1])[:, None]
-    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    triangles: NDArray[np.float32] = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    return triangles
 
 
 # Slaney's scale: 3 mel for 200 Hz up to 1 kHz (15 mel), then 27 mel for a factor of 6.4.
@@ -220,7 +221,8 @@ class Stft(nn.Module):
         needed = (n_frames - 1) * hop + size // 2  # so that the last frame's window fits
         padded = F.pad(waveform, (size // 2, max(0, needed - waveform.shape[1])))
         spectrum = torch.fft.rfft(padded.unfold(1, size, hop)[:, :n_frames] * self.window)
-        return spectrum.real.square() + spectrum.imag.square()
+        squares: Tensor = spectrum.real.square() + spectrum.imag.square()
+        return squares
 
     def to_frames(self, waveform: Tensor) -> Tensor:
         """What a network reads: (batch, samples) -> levels (batch, frames, bins) on the log scale."""

@@ -51,6 +51,14 @@ class NetworkConfig:
     context_channels: int = 4
     pitch_hidden: int = 24
 
+    def __post_init__(self) -> None:
+        if self.cqt.bins_per_octave % 12:
+            raise ValueError(f"cqt.bins_per_octave must be a multiple of 12, got {self.cqt.bins_per_octave}")
+        sizes = {name: value for name, value in vars(self).items() if isinstance(value, int)}
+        small = [f"{name} {value}" for name, value in sizes.items() if value < 1]
+        if small or not self.harmonics or min(self.harmonics) <= 0:
+            raise ValueError(f"sizes must be at least 1, harmonics positive; got {', '.join(small) or self.harmonics}")
+
     @property
     def features(self) -> CqtConfig:
         """The front end, under the name that all networks' configurations share."""

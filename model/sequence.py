@@ -24,6 +24,7 @@ from model.note import N_PITCHES
 
 SequenceKind: TypeAlias = Literal["dnn", "lstm", "bilstm", "transformer"]
 KINDS: tuple[SequenceKind, ...] = get_args(SequenceKind)
+RARE = -3.0  # first logit of onsets and frames: most are silent (Lin et al. 2017, "Focal loss", section 4.1)
 ROTARY_BASE = 1000.0  # frames; the slowest turn is some 2 * pi * 1000 frames long, two and a half minutes
 
 
@@ -174,6 +175,7 @@ class SequenceNetwork(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         directions = 2 if config.kind == "bilstm" else 1
         self.head = nn.Linear(directions * config.hidden, 3 * N_PITCHES)
+        nn.init.constant_(self.head.bias[: 2 * N_PITCHES], RARE)
 
     def forward(self, waveform: Tensor) -> Outputs:
         """Listen to a batch of waveforms.
