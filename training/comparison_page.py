@@ -105,51 +105,55 @@ def save(figure: Figure, path: Path) -> None:
 
 def page(table: Table, budget: Budget, records: Sequence[Record], *, sets: str, command: str) -> str:
     """The page as Markdown."""
-    trained = [record for record in records if record["steps"]]
-    steps = max((record["steps"] for record in trained), default=0)
-    whole = len(table.cells())
-    missing = "" if len(trained) == whole else f" {whole - len(trained)} of {whole} cells were not trained."
-    amount = f"{budget.seconds:g} s of steps each" if budget.seconds else f"{steps} steps each"
+    feature, loss = table.features[0], table.losses[0]
+    sized = [record for record in records if at_size(record, table)]
+    by_feature = grid(table.features, table.networks, [r for r in sized if r["loss"] == loss], "features")
+    by_loss = grid(table.losses, table.networks, [r for r in sized if r["features"] == feature], "loss")
     best = max(records, key=lambda record: record["f1"])
     return f"""# Features, networks and losses on one budget
 
-**The budget is small: {amount}, without augmentation.** The figures say how fast each combination learns from little,
-not what it reaches; a network that is served is trained a hundred times longer.{missing} {sets}
+{budget_in_words(table, budget, records)} {sets}
 
-Made by `{command}`. Frame scores are counted at a threshold of 0.5 (the baseline's is chosen on training cuts), note
-F1 (onset within 50 ms) at the best of {len(table.features) and 7} settings on the validation recordings, for all alike.
-Best frame F1: {best["name"]}, {best["f1"]:.3f}. Everything is in [results.json](results.json).
+Made by
 
-`cqt` is the variable-Q transform, {CONVOLUTION} the network that is served, which reads that alone, and `{BASELINE}` a
-non-negative matrix factorisation with a dictionary of single pitches learned from the training set.
+    {command}
 
-## Features and networks ({table.losses[0]})
+Frame scores are counted at a threshold of 0.5 (the baseline's is chosen on training cuts), note F1 (onset within 50 ms)
+at the best of a few thresholds on the validation recordings, for all alike. Best frame F1: {best["name"]},
+{best["f1"]:.3f}. Everything is in [results.json](results.json).
 
-Frame F1, and note F1 in brackets; {table.hidden[0]} hidden, {table.layers[0]} layers.
+`cqt` is the variable-Q transform, `{CONVOLUTION}` the network that is served, which reads that alone, and `{BASELINE}`
+a non-negative matrix factorisation with a dictionary of single pitches learned from the training set.
 
-{grid(table.features, table.networks, [r for r in records if r["loss"] == table.losses[0] and at_size(r, table)], "features")}
+## Features and networks ({loss})
 
-## Losses and networks ({table.features[0]})
+Frame F1, and note F1 in brackets; {table.hidden[0]} hidden, {table.layers[0]} layers. The {BASELINE} baseline:
+{baseline_in_words(records)}.
 
-{grid(table.losses, table.networks, [r for r in records if r["features"] == table.features[0] and at_size(r, table)], "loss")}
+{by_feature}
+
+## Losses and networks ({feature})
+
+{by_loss}
 
 ## By epoch
 
-An epoch here is a look at the validation set, {budget.looks} in all. Losses of different kinds do not compare with each other.
+An epoch here is the time between two looks at the validation set, {budget.looks} in all. Losses of different kinds do
+not compare with each other.
 
-Networks ({table.features[0]}, {table.losses[0]}):
+Networks ({feature}, {loss}):
 
 ![Loss, precision, recall, F1 and accuracy by epoch for each network](networks.png)
 
-Features ({table.sized}, {table.losses[0]}):
+Features ({table.sized}, {loss}):
 
 ![The same for each front end](features.png)
 
-Losses ({table.features[0]}, {table.sized}):
+Losses ({feature}, {table.sized}):
 
 ![The same for each loss](losses.png)
 
-## By size ({table.features[0]}, {table.sized}, {table.losses[0]})
+## By size ({feature}, {table.sized}, {loss})
 
 ![Scores against hidden size and layers](sizes.png)
 
@@ -157,6 +161,24 @@ Losses ({table.features[0]}, {table.sized}):
 
 {everything(records)}
 """
+
+
+def budget_in_words(table: Table, budget: Budget, records: Sequence[Record]) -> str:
+    """How much each cell was trained, and what that means; which cells are missing."""
+    trained = [record["name"] for record in records if record["steps"]]
+    missing = [cell.name for cell in table.cells() if cell.name not in trained]
+    amount = f"{budget.seconds:g} seconds" if budget.seconds else f"{budget.steps} steps"
+    said = (
+        f"**Each cell was trained for {amount}, without augmentation.** The figures say how fast each combination "
+        "learns on that budget, not what it reaches with more: the served network takes thousands of steps."
+    )
+    return said + (f" Not trained: {', '.join(missing)}." if missing else "")
+
+
+def baseline_in_words(records: Sequence[Record]) -> str:
+    """Scores of the baseline."""
+    [record] = [record for record in records if record["name"] == BASELINE]
+    return f"{record['f1']:.3f} ({record['note_f1']:.3f})"
 
 
 def grid(rows: Sequence[str], networks: Sequence[str], records: Sequence[Record], row_key: str) -> str:
@@ -173,8 +195,9 @@ def grid(rows: Sequence[str], networks: Sequence[str], records: Sequence[Record]
 def everything(records: Sequence[Record]) -> str:
     """All records, best frame F1 first."""
     lines = [
-        "| features | network | loss | hidden x layers | parameters | seconds | precision | recall | F1 | accuracy | note F1 |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| features | network | loss | hidden x layers | parameters | seconds | precision | recall | F1 | accuracy "
+        "| note F1 |",
+        "|" + "---|" * 11,
     ]
     for r in sorted(records, key=lambda record: -float(record["f1"])):
         size = f"{r['hidden']} x {r['layers']}" if r["hidden"] else ""
