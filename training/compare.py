@@ -31,6 +31,7 @@ from training.logs import VALIDATION, read_rows
 from training.prepared import SAMPLE_RATE, Json, read_audio, read_manifest, read_notes
 from training.state import AVERAGE, CONFIG
 from training.tune import Remembered, TuneConfig, hear_set, tune
+from training.typed import strict
 from training.validation import frame_counts, frame_scores
 
 RESULT = "result.json"
@@ -163,7 +164,7 @@ def cell_config(cell: Cell, base: FitConfig, steps: int, looks: int) -> FitConfi
     return replace(
         base,
         network=read_network({} if cell.network == CONVOLUTION else sizes),
-        loss=replace(LossConfig(), kind=cell.loss),
+        loss=strict(LossConfig, {"kind": cell.loss}),
         total_steps=steps,
         warmup_steps=max(1, steps // 10),
         decay_steps=max(1, steps // 3),

@@ -52,7 +52,7 @@ def choice(values: Any, where: str, allowed: Sequence[str], default: str) -> tup
 def _holder(cls: Hashable) -> type[BaseModel]:
     """A model around a dataclass, so that its rules hold for the dataclass and those within it."""
     config = ConfigDict(extra="forbid", strict=True)
-    return create_model("Holder", __config__=config, value=(cls, ...))
+    return create_model("Holder", __config__=config, value=(cast(Any, cls), ...))
 
 
 def strict(cls: type[T], values: dict[str, Any], *, where: str = "", leave_out: Sequence[str] = ()) -> T:
@@ -84,13 +84,15 @@ def strict(cls: type[T], values: dict[str, Any], *, where: str = "", leave_out: 
 def _sentence(cls: type[object], fault: ErrorDetails, where: str, leave_out: Sequence[str]) -> str:
     """One fault for a person."""
     path = fault["loc"][1:]
-    name = ".".join([*([where] if where else []), *(str(step) for step in path)]) or "configuration"
+    name = ".".join([*([where] if where else []), *(str(step) for step in path)])
     if fault["type"] == "unexpected_keyword_argument":
         return f"{name}: there is no such setting; allowed here: {', '.join(_settings(cls, path[:-1]))}"
     if fault["type"] == "missing":
         return f"{name}: must be given"
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{name}: {message}" + ("" if fault["type"] == "value_error" else f", got {fault['input']!r:.80}")
+    if fault["type"] == "value_error":  # of a dataclass's own check, which says what it got
+        message = fault["msg"].removeprefix("Value error, ")
+        return f"{name}: {message}" if name else message
+    return f"{name}: {fault['msg'].removeprefix('Input ')}, got {fault['input']!r:.80}"
 
 
 def _settings(cls: Any, path: Sequence[int | str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Configurations: what is read, and what a person is told about what is not."""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,16 @@ def test_the_served_configuration_reads_and_means_what_it_did() -> None:
 @pytest.mark.parametrize(("bfloat16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
 def test_bfloat16_of_earlier_configurations_is_a_precision(bfloat16: bool, precision: str) -> None:
     assert FitConfig.from_dict({**SETS, "bfloat16": bfloat16}).precision == precision
+
+
+def test_the_page_on_settings_names_them_all_and_their_defaults() -> None:
+    page = Path("docs/fit-settings.md").read_text()
+    assert [one.name for one in fields(FitConfig) if f"`{one.name}`" not in page] == []
+    config = FitConfig(sets={"a": 1.0})
+    for row in ("segment_seconds, batch_size", "total_steps, warmup_steps, decay_steps", "average_decay", "patience"):
+        names = row.split(", ")
+        values = ", ".join(f"{getattr(config, name):g}" for name in names)
+        assert f"| {', '.join(f'`{name}`' for name in names)} | {values} |" in page
 
 
 def test_a_network_of_any_kind_comes_back_from_its_file(tmp_path: Path) -> None:
