@@ -36,8 +36,10 @@ from training.validation import frame_counts, frame_scores
 
 RESULT = "result.json"
 SETTINGS = "settings.json"
-PLAIN = AugmentConfig(room=0, equaliser=0, low_pass=0, noise=0, compress=0, clip=0, quantise=0, level_db=(-20.0, 0.0))
-FEW_THRESHOLDS = TuneConfig((0.1, 0.2, 0.3, 0.4, 0.5), (0.3, 0.5), (40.0,))
+PLAIN = AugmentConfig(
+    room=0, equaliser=0, low_pass=0, high_pass=0, noise=0, compress=0, clip=0, quantise=0, level_db=(-20.0, 0.0)
+)
+FEW_THRESHOLDS = TuneConfig((0.1, 0.2, 0.3, 0.4, 0.5), (0.3, 0.5), (40.0,), (0.0,))
 PROBE_STEPS = 8  # steps that are timed to turn seconds into steps
 BASELINE = "nmf"
 Report = Callable[[list[dict[str, Json]]], None]
