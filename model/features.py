@@ -193,10 +193,9 @@ def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 def cosine_matrix(n_inputs: int, n_outputs: int) -> NDArray[np.float32]:
     """The orthonormal cosine transform (DCT-II), its first ``n_outputs`` rows: shape (n_outputs, n_inputs)."""
     order, position = np.arange(n_outputs)[:, None], np.arange(n_inputs)[None, :]
-    cosines = np.cos(np.pi * order * (2 * position + 1) / (2 * n_inputs))
-    scale = np.where(order == 0, np.sqrt(1 / n_inputs), np.sqrt(2 / n_inputs))
-    matrix: NDArray[np.float32] = (scale * cosines).astype(np.float32)
-    return matrix
+    matrix: NDArray[np.float64] = np.sqrt(2 / n_inputs) * np.cos(np.pi * order * (2 * position + 1) / (2 * n_inputs))
+    matrix[0] /= np.sqrt(2)
+    return matrix.astype(np.float32)
 
 
 class Stft(nn.Module):
