@@ -41,7 +41,7 @@ def row(checkpoint: Path, wave: NDArray[np.float32], *, bfloat16: bool) -> str:
     transcriber = Transcriber.load(checkpoint, device="cpu")
     transcriber.bfloat16 = bfloat16
     heard = transcriber.activations(wave)  # warm
-    transform = best_of_three(lambda: transcriber.network.cqt.log_magnitudes(torch.from_numpy(wave)[None]))
+    transform = best_of_three(lambda: transcriber.network.to_frames(torch.from_numpy(wave)[None]))
     whole = best_of_three(lambda: transcriber.activations(wave))
     decoding = best_of_three(lambda: decode_notes(heard, DecodingOptions()))
     name = "bfloat16" if bfloat16 else "float32"

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from model.errors import CheckpointError
-from model.network import NetworkConfig, TranscriptionNetwork
+from model.networks import AnyNetwork, build_network, network_config_from_dict
 
 FORMAT = "1"  # of the metadata; another one is refused
 
@@ -32,7 +32,7 @@ def file_sha256(path: Path) -> str:
         raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror}") from error
 
 
-def save_checkpoint(network: TranscriptionNetwork, path: Path) -> None:
+def save_checkpoint(network: AnyNetwork, path: Path) -> None:
     """Write weights and configuration, first under a temporary name so that no reader sees half a file."""
     partial = path.with_name(path.name + ".partial")
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
@@ -41,7 +41,7 @@ def save_checkpoint(network: TranscriptionNetwork, path: Path) -> None:
     partial.replace(path)
 
 
-def load_checkpoint(path: Path, *, sha256: str | None = None) -> TranscriptionNetwork:
+def load_checkpoint(path: Path, *, sha256: str | None = None) -> AnyNetwork:
     """Build the network that a checkpoint describes and give it its weights, on the CPU and in evaluation mode.
 
     Parameters
@@ -68,7 +68,7 @@ def load_checkpoint(path: Path, *, sha256: str | None = None) -> TranscriptionNe
                 raise CheckpointError(
                     f"{path} has checkpoint format {metadata.get('format')!r}, this version reads {FORMAT!r}"
                 )
-            network = TranscriptionNetwork(NetworkConfig.from_dict(json.loads(metadata["network"])))
+            network = build_network(network_config_from_dict(json.loads(metadata["network"])))
             network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not hold a network of this version: {error}") from error

@@ -223,3 +223,5 @@ class VariableQ(nn.Module):
         """
         level_db = 20 * torch.log10(self(waveform))
         return torch.clamp(level_db - self.config.floor_db, min=0) / 50
+
+    to_frames = log_magnitudes  # the name that all front ends share (`model.features`)

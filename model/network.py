@@ -51,6 +51,19 @@ class NetworkConfig:
     context_channels: int = 4
     pitch_hidden: int = 24
 
+    def __post_init__(self) -> None:
+        if self.cqt.bins_per_octave % 12:
+            raise ValueError(f"cqt.bins_per_octave must be a multiple of 12, got {self.cqt.bins_per_octave}")
+        sizes = {name: value for name, value in vars(self).items() if isinstance(value, int)}
+        small = [f"{name} {value}" for name, value in sizes.items() if value < 1]
+        if small or not self.harmonics or min(self.harmonics) <= 0:
+            raise ValueError(f"sizes must be at least 1, harmonics positive; got {', '.join(small) or self.harmonics}")
+
+    @property
+    def features(self) -> CqtConfig:
+        """The front end, under the name that all networks' configurations share."""
+        return self.cqt
+
     @property
     def bins_per_pitch(self) -> int:
         """Transform bins per semitone."""
@@ -163,7 +176,11 @@ class TranscriptionNetwork(nn.Module):
         Outputs
             ``ceil(samples / hop_length)`` frames.
         """
-        return self.from_frames(self.cqt.log_magnitudes(waveform))
+        return self.from_frames(self.to_frames(waveform))
+
+    def to_frames(self, waveform: Tensor) -> Tensor:
+        """The front end alone: waveforms to log magnitudes of shape (batch, frames, n_bins)."""
+        return self.cqt.to_frames(waveform)
 
     def from_frames(self, frames: Tensor) -> Outputs:
         """The network after its front end: log magnitudes of shape (batch, frames, n_bins) to `Outputs`."""

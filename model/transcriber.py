@@ -1,6 +1,6 @@
 """The network at work: audio of any length to activations, in windows.
 
-The one module besides `model.network`, `model.cqt` and `model.checkpoint` that imports torch.
+With the networks, their front ends and `model.checkpoint` all that imports torch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from model.activations import Activations, ActivationsWriter
 from model.audio import AudioSource, AudioSummary
 from model.checkpoint import load_checkpoint
-from model.network import Outputs, TranscriptionNetwork
+from model.network import Outputs
+from model.networks import AnyNetwork
 from model.note import N_PITCHES
 from model.windows import WindowConfig, windows
 
@@ -66,7 +67,7 @@ class Transcriber:
 
     Parameters
     ----------
-    network : TranscriptionNetwork
+    network : TranscriptionNetwork or SequenceNetwork
         In evaluation mode.
     device : torch.device
     window : WindowConfig, optional
@@ -76,7 +77,7 @@ class Transcriber:
 
     def __init__(
         self,
-        network: TranscriptionNetwork,
+        network: AnyNetwork,
         device: torch.device,
         *,
         window: WindowConfig | None = None,
@@ -117,12 +118,12 @@ class Transcriber:
     @property
     def sr(self) -> int:
         """Sampling rate (Hz) of the waveforms that the network hears."""
-        return self.network.config.cqt.sr
+        return self.network.config.features.sr
 
     @property
     def frame_rate(self) -> float:
         """Frames per second."""
-        return self.network.config.cqt.frame_rate
+        return self.network.config.features.frame_rate
 
     def activations(self, waveform: NDArray[np.float32]) -> Activations:
         """Hear a waveform that is in memory.
@@ -152,7 +153,7 @@ class Transcriber:
         ndarray, shape (frames, 3, N_PITCHES), uint8
             As `Activations.values`, one piece per window.
         """
-        for window in windows(blocks, self.window, hop_length=self.network.config.cqt.hop_length):
+        for window in windows(blocks, self.window, hop_length=self.network.config.features.hop_length):
             yield self._hear(window.samples)[window.keep]
 
     def write_activations(
@@ -191,7 +192,7 @@ class Transcriber:
     def _hear(self, samples: NDArray[np.float32]) -> NDArray[np.uint8]:
         """One window: (samples,) -> (frames, 3, N_PITCHES)."""
         waveform = torch.from_numpy(samples)[None].to(self.device)
-        frames = self.network.cqt.log_magnitudes(waveform)
+        frames = self.network.to_frames(waveform)
         precision: AbstractContextManager[object] = nullcontext()
         if self.bfloat16:
             precision = torch.autocast(self.device.type, torch.bfloat16)

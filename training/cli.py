@@ -1,5 +1,6 @@
 """The command line of the training package."""
 
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 from model.errors import ModelError
 from model.note_events import DecodingOptions
 from training import prepare
-from training.errors import DataError
+from training.errors import ConfigError, DataError
 from training.prepared import Json, distinct_names
 from training.record import MUSICNET, read_record
 
@@ -20,7 +21,7 @@ app.add_typer(prepare.app, name="prepare")
 
 @app.callback()
 def callback() -> None:
-    """From recordings to a checkpoint: download, prepare, explore, fit, evaluate, tune, publish."""
+    """From recordings to a checkpoint: download, prepare, explore, fit, compare, evaluate, tune, publish."""
 
 
 @app.command()
@@ -72,19 +73,27 @@ def fit(
     config: Annotated[Path, typer.Option(help="Configuration of the run, a JSON file (training/config.py).")],
     data: Annotated[Path, typer.Option(help="Folder of prepared sets.")],
     run: Annotated[Path, typer.Option(help="Run folder; a run that was stopped goes on in its folder.")],
+    init: Annotated[Path | None, typer.Option(help="A checkpoint of the same network to begin from.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes that prepare samples.", min=0)] = 1,
+    devices: Annotated[int, typer.Option(help="GPUs of this machine (or CPU processes).", min=1)] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines, each started with torchrun or by SLURM.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Processes per device that prepare samples.", min=0)] = 1,
 ) -> None:
-    """Train the network, or go on with a run that was stopped.
+    """Train a network, or go on with a run that was stopped.
 
     Example: python -m training fit --config training/configs/served.json --data data --run runs/first
+
+    Two GPUs: the same with --devices 2. Two machines of eight: on each, torchrun --nnodes 2 --nproc-per-node 8
+    --rdzv-backend c10d --rdzv-endpoint HOST:29500 -m training fit ... --nodes 2 --devices 8. All settings:
+    docs/fit-settings.md
     """
     # torch takes seconds to import, which `prepare` and `--help` need not wait for.
-    from model.transcriber import choose_device
     from training.config import FitConfig
+    from training.engine import Engine
     from training.fit import fit as run_fit
 
-    run_fit(FitConfig.read(config), data=data, run=run, device=choose_device(device), workers=workers)
+    engine = Engine(device, devices, nodes, workers)
+    run_fit(FitConfig.read(config), data=data, run=run, engine=engine, init=init)
 
 
 @app.command()
@@ -177,6 +186,80 @@ def tune(
     typer.echo(f"chosen: {tuning.as_json(chosen)}")
     if out is not None:
         write_report(out, tuning.summary(chosen, trials))
+
+
+@app.command()
+def compare(
+    data: Annotated[Path, typer.Option(help="Folder of prepared sets.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs; cells that are finished there are not run again.")],
+    page: Annotated[Path, typer.Option(help="Folder for the page, its plots and JSON.")],
+    train: Annotated[list[str], typer.Option(help="A prepared set to train on. Repeat for more.")],
+    validation: Annotated[str, typer.Option(help="The prepared set to score on.")],
+    features: Annotated[
+        str, typer.Option(help="Front ends; the first is that of sizes and losses.")
+    ] = "cqt,stft,mel,mfcc",
+    networks: Annotated[str, typer.Option(help="Networks.")] = "dnn,lstm,bilstm,transformer,convolution",
+    losses: Annotated[str, typer.Option(help="Losses; the first is that of sizes.")] = "bce,mse,focal",
+    hidden: Annotated[str, typer.Option(help="Hidden sizes; the first is the table's.")] = "128,32,64,256",
+    layers: Annotated[str, typer.Option(help="Numbers of layers; the first is the table's.")] = "2,1,3",
+    sized: Annotated[str, typer.Option(help="The network whose sizes are varied.")] = "bilstm",
+    steps: Annotated[int, typer.Option(help="Steps for each cell.", min=1)] = 1000,
+    seconds: Annotated[float, typer.Option(help="Time for each cell instead of steps; 0 counts steps.", min=0)] = 0,
+    epochs: Annotated[int, typer.Option(help="Points of each curve.", min=1)] = 10,
+    score_seconds: Annotated[float, typer.Option(help="Score notes on so much of each recording.", min=0)] = 20,
+    batch_size: Annotated[int, typer.Option(help="Samples in a step.", min=1)] = 8,
+    segment_seconds: Annotated[float, typer.Option(help="Length of a sample.", min=0.1)] = 6.0,
+    seed: Annotated[int, typer.Option(help="Of weights and samples.", min=0)] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that prepare samples.", min=0)] = 1,
+    threads: Annotated[int, typer.Option(help="CPU threads; 0 leaves the choice to PyTorch.", min=0)] = 0,
+) -> None:
+    """Train features x networks x losses on one budget and write a page with curves.
+
+    Lists are separated by commas. A non-negative matrix factorisation stands in the same table. The page is written
+    anew after each cell.
+
+    Example: python -m training compare --data data --train maps_train --validation maps_validation --steps 2000
+    --out runs/compare --page runs/compare/page
+    """
+    import torch
+
+    from training.compare import Budget, Table, base_config, line
+    from training.compare import compare as run_compare
+    from training.comparison_page import write_page
+    from training.engine import Engine
+
+    if threads:
+        torch.set_num_threads(threads)
+    names = {"features": features, "networks": networks, "losses": losses}
+    table = Table(
+        **{name: tuple(text.split(",")) for name, text in names.items()},
+        hidden=whole_numbers("hidden", hidden),
+        layers=whole_numbers("layers", layers),
+        sized=sized,
+    )
+    budget = Budget(0 if seconds else steps, seconds, epochs, score_seconds)
+    base = base_config(train, validation, batch_size=batch_size, segment_seconds=segment_seconds, seed=seed)
+
+    def report(records: list[dict[str, Json]]) -> None:
+        typer.echo(line(records[-1]))
+        said = f"Trained on {', '.join(train)}, scored on {validation}."
+        write_page(page, table, budget, records, sets=said, command=command_line())
+
+    run_compare(table, budget, base, data=data, out=out, engine=Engine(device, workers=workers), report=report)
+
+
+def whole_numbers(name: str, text: str) -> tuple[int, ...]:
+    """Numbers from a list such as "128,64"."""
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise ConfigError(f"{name}: expected whole numbers from 1 up, separated by commas, got {text!r}")
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def command_line() -> str:
+    """How this was called, as a person types it."""
+    return "python -m training " + " ".join(shlex.quote(argument) for argument in sys.argv[1:])
 
 
 @app.command()

@@ -85,8 +85,8 @@ class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
         self.augmented = augmented
         self.shares = np.array([config.sets.get(name, 1.0) for name in sets])
         self.lengths = {name: np.array([r.seconds for r in recordings]) for name, recordings in sets.items()}
-        self.n_samples = int(config.segment_seconds * config.network.cqt.sr)
-        self.n_frames = -(-self.n_samples // config.network.cqt.hop_length)
+        self.n_samples = int(config.segment_seconds * config.network.features.sr)
+        self.n_frames = -(-self.n_samples // config.network.features.hop_length)
 
     def __len__(self) -> int:
         return self.count
@@ -115,7 +115,7 @@ class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
         start = rng.uniform(0, max(0.0, recording.seconds - needed))
         waveform, lead = self._read(recording, start, needed)
         shifted, factor = pitch_shift(waveform, semitones=semitones)
-        skip = round(lead * factor * self.config.network.cqt.sr)
+        skip = round(lead * factor * self.config.network.features.sr)
         cut = np.zeros(self.n_samples, dtype=np.float32)
         source = shifted[skip : skip + self.n_samples]
         cut[: len(source)] = source
@@ -129,7 +129,7 @@ class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
 
     def _read(self, recording: Recording, start: float, seconds: float) -> tuple[NDArray[np.float32], float]:
         """The waveform from ``start`` on with a margin; also how much of it (s) lies before ``start``."""
-        sr = self.config.network.cqt.sr
+        sr = self.config.network.features.sr
         first = max(0, round((start - MARGIN_SECONDS) * sr))
         stop = round((start + seconds + MARGIN_SECONDS) * sr)
         with sf.SoundFile(recording.path) as file:
@@ -141,7 +141,7 @@ class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
         self, notes: NoteArrays, origin: float, factor: float, skip: int, semitones: float
     ) -> NDArray[np.float32]:
         """Targets of a cut: source time ``s`` is at ``(s - origin) * factor - skip / sr`` in the cut."""
-        sr = self.config.network.cqt.sr
+        sr = self.config.network.features.sr
         near = notes.select(
             (notes.offset > origin) & (notes.onset < origin + (self.n_samples + skip) / sr / factor + 1)
         )
@@ -151,5 +151,5 @@ class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
             near.pitch + round(semitones),
             near.velocity,
         )
-        drawn = note_targets(moved, n_frames=self.n_frames, frame_rate=self.config.network.cqt.frame_rate)
+        drawn = note_targets(moved, n_frames=self.n_frames, frame_rate=self.config.network.features.frame_rate)
         return np.stack([drawn.onset, drawn.frame, drawn.velocity])

@@ -19,3 +19,15 @@ class PublishError(ModelError):
     """A checkpoint may not be published: it is no better than the one that is served, or its name is taken."""
 
     code = "publish"
+
+
+class ConfigError(ModelError):
+    """A training run's configuration names a setting that does not exist or a value that is not allowed."""
+
+    code = "config"
+
+
+class FitError(ModelError):
+    """A training run cannot start, go on or end well: disk, memory, another run's state, or losses without sense."""
+
+    code = "fit"

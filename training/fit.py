@@ -1,135 +1,36 @@
 """Train the network: ``python -m training fit``.
 
-A run folder holds ``config.json``, ``last.pt`` (everything that a resumed run needs), ``average.safetensors`` (the
-averaged weights, as `publish` takes them) and ``metrics.csv``.
+A run folder holds ``config.json``, ``last.pt`` (everything that a resumed run needs), ``average.safetensors`` and
+``best.safetensors`` (the averaged weights, last and best, as `publish` takes them), ``metrics.csv``, ``validation.csv``
+and TensorBoard's events.
 """
 
-import csv
-import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
-from torch.utils.data import DataLoader
-from tqdm import tqdm
+from torch.utils.data import DataLoader, Subset
 
 from model.checkpoint import save_checkpoint
-from model.network import TranscriptionNetwork
-from training.averaging import average_into, averaged_copy
+from training.averaging import average_into
+from training.checks import Sets, check_disk, check_memory, open_sets
 from training.config import FitConfig
-from training.crops import CropDataset, read_set
+from training.crops import CropDataset
+from training.engine import AfterFrontEnd, Engine
+from training.errors import FitError
+from training.logs import RunLog
 from training.losses import transcription_loss
-
-SAVE_EVERY = 100  # steps between two saves of everything; a kill loses no more
-VALIDATE_EVERY = 500
-VALIDATION_BATCHES = 12
-REPORT_EVERY = 20
+from training.state import BEST, CONFIG, LAST, RunState, check_same_run, fresh_state
+from training.validation import look
 
 
-@dataclass
-class RunState:
-    """Everything that changes while a run goes on."""
-
-    network: TranscriptionNetwork
-    average: TranscriptionNetwork
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-
-    def save(self, path: Path) -> None:
-        """Write to a temporary name and rename, so that a kill leaves the last whole state."""
-        partial = path.with_suffix(".partial")
-        torch.save(
-            {
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "step": self.step,
-            },
-            partial,
-        )
-        partial.replace(path)
-
-    def load(self, path: Path) -> None:
-        """Go on where `save` stopped."""
-        saved = torch.load(path, weights_only=True)
-        self.network.load_state_dict(saved["network"])
-        self.average.load_state_dict(saved["average"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.step = saved["step"]
-
-
-def start_state(config: FitConfig, device: torch.device) -> RunState:
-    """Fresh weights, drawn from the configuration's seed."""
-    torch.manual_seed(config.seed)
-    network = TranscriptionNetwork(config.network).to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    return RunState(network, averaged_copy(network), optimizer)
-
-
-def listen(network: TranscriptionNetwork, waveform: Tensor, targets: Tensor, config: FitConfig) -> dict[str, Tensor]:
-    """Forward pass and loss of a batch, the front end in float32 as when serving."""
-    frames = network.cqt.log_magnitudes(waveform)
-    with torch.autocast(waveform.device.type, torch.bfloat16, enabled=config.bfloat16):
-        outputs = network.from_frames(frames)
-    return transcription_loss(outputs, targets, config.loss)
-
-
-def train_step(state: RunState, batch: list[Tensor], config: FitConfig, device: torch.device) -> dict[str, Tensor]:
-    """One step of the optimizer; returns the losses before it."""
-    waveform, targets = (part.to(device) for part in batch)
-    for group in state.optimizer.param_groups:
-        group["lr"] = config.learning_rate_at(state.step)
-    losses = listen(state.network, waveform, targets, config)
-    state.optimizer.zero_grad()
-    losses["total"].backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), config.clip_norm)
-    state.optimizer.step()
-    state.step += 1
-    average_into(state.average, state.network, min(config.average_decay, (1 + state.step) / (10 + state.step)))
-    return {name: value.detach() for name, value in losses.items()}
-
-
-@torch.inference_mode()
-def validation_losses(state: RunState, data: Path, config: FitConfig, device: torch.device) -> dict[str, float]:
-    """Total loss of the averaged network on fixed cuts of each validation set."""
-    state.average.eval()
-    found = {}
-    for name in config.validation_sets:
-        recordings = {name: read_set(data / name, "validation")}
-        cuts = CropDataset(config, recordings, count=VALIDATION_BATCHES * config.batch_size, augmented=False)
-        totals = [
-            listen(state.average, batch[0].to(device), batch[1].to(device), config)["total"].item()
-            for batch in DataLoader(cuts, batch_size=config.batch_size)
-        ]
-        found[name] = sum(totals) / len(totals)
-    return found
-
-
-def training_batches(config: FitConfig, data: Path, first_step: int, workers: int) -> DataLoader[Any]:
-    """The run's batches from ``first_step`` on."""
-    cuts = CropDataset(
-        config,
-        {name: read_set(data / name, "train") for name in config.sets},
-        first=first_step * config.batch_size,
-        count=(config.total_steps - first_step) * config.batch_size,
-    )
-    return DataLoader(cuts, batch_size=config.batch_size, num_workers=workers, prefetch_factor=4 if workers else None)
-
-
-def append_row(path: Path, row: dict[str, float]) -> None:
-    """Append to a CSV file, with a header when it is new; columns follow the first row."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
-def fit(config: FitConfig, *, data: Path, run: Path, device: torch.device, workers: int = 1) -> RunState:
+def fit(
+    config: FitConfig, *, data: Path, run: Path, engine: Engine | None = None, init: Path | None = None
+) -> RunState:
     """Train, or go on with a run that was stopped.
 
     Parameters
@@ -139,38 +40,179 @@ def fit(config: FitConfig, *, data: Path, run: Path, device: torch.device, worke
         Folder that holds the prepared sets.
     run : Path
         Run folder; made when missing, continued when it holds a state.
-    device : torch.device
-    workers : int
-        Processes that prepare samples.
+    engine : Engine, optional
+        Devices and processes.
+    init : Path, optional
+        A checkpoint to take the first weights from; a run that goes on has its own.
 
     Returns
     -------
     RunState
         After the last step.
+
+    Raises
+    ------
+    DataError
+        If the data is not as it should be.
+    FitError
+        If the run cannot start, go on or end well.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n")
-    state = start_state(config, device)
-    if (run / "last.pt").exists():
-        state.load(run / "last.pt")
-    progress = tqdm(total=config.total_steps, initial=state.step, unit="step", mininterval=5)
-    begun = time.monotonic()
-    state.network.train()
-    for batch in training_batches(config, data, state.step, workers):
-        losses = train_step(state, batch, config, device)
-        progress.update()
-        if state.step % REPORT_EVERY == 0:
-            values = {name: round(value.item(), 5) for name, value in losses.items()}
-            append_row(
-                run / "metrics.csv",
-                {"step": state.step, "seconds": round(time.monotonic() - begun, 1), **values},
-            )
-            progress.set_postfix(values)
-        if state.step % VALIDATE_EVERY == 0 or state.step == config.total_steps:
-            found = validation_losses(state, data, config, device)
-            append_row(run / "validation.csv", {"step": state.step, **found})
-        if state.step % SAVE_EVERY == 0 or state.step == config.total_steps:
-            state.save(run / "last.pt")
-            save_checkpoint(state.average, run / "average.safetensors")
-    progress.close()
+    engine = engine or Engine()
+    check_run(config, run, engine)  # before the sets, which take longer
+    return fit_on(open_sets(config, data), config, run=run, engine=engine, init=init)
+
+
+def fit_on(sets: Sets, config: FitConfig, *, run: Path, engine: Engine, init: Path | None = None) -> RunState:
+    """As `fit`, with sets that are open."""
+    check_run(config, run, engine)
+    fabric = engine.launch(config.precision)
+    check_memory(config, engine, fabric.device)
+    state = fresh_state(config, fabric.device, init)
+    if (run / LAST).exists():
+        state.load(run)
+    if fabric.is_global_zero:
+        config.write(run / CONFIG)
+    with RunLog(run, step=state.step, total_steps=config.total_steps, enabled=fabric.is_global_zero) as log:
+        Fit(config, sets, run, engine, fabric, state, log).go_on()
     return state
+
+
+def check_run(config: FitConfig, run: Path, engine: Engine) -> None:
+    """See that the run folder and the devices suit the configuration."""
+    if config.batch_size % engine.total:
+        raise FitError(f"batch_size {config.batch_size} must be a multiple of the {engine.total} devices")
+    check_disk(config, run)
+    if (run / LAST).exists():
+        check_same_run(config, run)
+
+
+class Fit:
+    """The loop of one process of a run."""
+
+    def __init__(
+        self,
+        config: FitConfig,
+        sets: Sets,
+        run: Path,
+        engine: Engine,
+        fabric: Fabric,
+        state: RunState,
+        log: RunLog,
+    ) -> None:
+        self.config, self.sets, self.run, self.engine = config, sets, run, engine
+        self.fabric, self.state, self.log = fabric, state, log
+        self.module, self.optimizer = fabric.setup(AfterFrontEnd(state.network), state.optimizer)
+        fabric.strategy.precision.load_state_dict(state.scaler)
+        self.begun = time.monotonic() - state.seconds
+
+    def go_on(self) -> None:
+        """Take the steps that are left, or stop early."""
+        if self._is_over():
+            return
+        self.module.train()
+        for batch in self._batches():
+            losses = self._step(batch)
+            self.log.progress.update()
+            if self._is_due(self.config.report_every):
+                self._report(losses)
+            if self._is_due(self.config.validate_every):
+                self._look()
+            over = self._is_over()
+            if self._is_due(self.config.save_every) or over:
+                self._save()
+            if over:
+                return
+
+    def _batches(self) -> DataLoader[Any]:
+        """This process's part of the run's batches, from the next step on."""
+        config, fabric = self.config, self.fabric
+        cuts = CropDataset(
+            config,
+            self.sets.train,
+            first=self.state.step * config.batch_size,
+            count=(config.total_steps - self.state.step) * config.batch_size,
+        )
+        return DataLoader(
+            Subset(cuts, range(fabric.global_rank, len(cuts), fabric.world_size)),
+            batch_size=config.batch_size // fabric.world_size,
+            num_workers=self.engine.workers,
+            prefetch_factor=4 if self.engine.workers else None,
+            pin_memory=fabric.device.type == "cuda",
+        )
+
+    def _step(self, batch: list[Tensor]) -> dict[str, Tensor]:
+        """One step of the optimizer; returns the losses before it."""
+        config, state = self.config, self.state
+        seed_step(config.seed, state.step, self.fabric.global_rank)
+        waveform, targets = (part.to(self.fabric.device, non_blocking=True) for part in batch)
+        frames = state.network.to_frames(waveform)  # in float32, as when serving
+        losses = transcription_loss(self.module(frames), targets, config.loss)
+        for group in state.optimizer.param_groups:
+            group["lr"] = config.learning_rate_at(state.step)
+        self.optimizer.zero_grad()
+        self.fabric.backward(losses["total"])
+        self._clip()
+        self.optimizer.step()
+        state.step += 1
+        average_into(state.average, state.network, min(config.average_decay, (1 + state.step) / (10 + state.step)))
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _clip(self) -> None:
+        """Bound the gradient; one that is not finite ends the run before it reaches the weights."""
+        # In float16 such gradients are expected: the loss scaling skips the step and lowers its scale.
+        strict = self.config.precision != "16-mixed"
+        try:
+            self.fabric.clip_gradients(
+                self.module, self.optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=strict
+            )
+        except RuntimeError as error:
+            raise FitError(
+                f"the gradient of step {self.state.step} is not finite; {self.run} holds the last save from before. "
+                "Go on from it with a lower learning_rate, or with precision 32-true, in a new folder with --init"
+            ) from error
+
+    def _is_due(self, every: int) -> bool:
+        """Whether something that is done every so many steps, and at the end, is done now."""
+        return self.state.step % every == 0 or self.state.step >= self.config.total_steps
+
+    def _is_over(self) -> bool:
+        """Whether the last step is done or validation has long not improved; says so."""
+        config, state = self.config, self.state
+        if config.patience and state.looks_since_best >= config.patience:
+            self.log.say(
+                f"stopped early at step {state.step}: {state.looks_since_best} looks at the validation sets without a "
+                f"loss under {state.best_loss:.4f}; {BEST} holds the weights that had it"
+            )
+            return True
+        return state.step >= config.total_steps
+
+    def _report(self, losses: dict[str, Tensor]) -> None:
+        """Log a step's losses, the mean of all processes."""
+        values = {name: cast(Tensor, self.fabric.all_reduce(value)).item() for name, value in losses.items()}
+        values["learning_rate"] = self.config.learning_rate_at(self.state.step - 1)
+        self.log.training(self.state.step, time.monotonic() - self.begun, values)
+
+    def _look(self) -> None:
+        """Hear the validation sets, and keep the averaged weights if they do better than before."""
+        state = self.state
+        if self.fabric.is_global_zero and self.config.validation_sets:
+            found = look(state.average, self.fabric, self.config, self.sets.validation)
+            self.log.validation(state.step, found)
+            loss = sum(values["loss"] for values in found.values()) / len(found)
+            state.looks_since_best += 1
+            if loss < state.best_loss:
+                state.best_loss, state.looks_since_best = loss, 0
+                save_checkpoint(state.average, self.run / BEST)
+        state.looks_since_best = self.fabric.broadcast(state.looks_since_best)
+
+    def _save(self) -> None:
+        """Keep everything that a resumed run needs."""
+        self.state.seconds = time.monotonic() - self.begun
+        self.state.scaler = self.fabric.strategy.precision.state_dict()
+        if self.fabric.is_global_zero:
+            self.state.save(self.run)
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Make what dropout drops a function of seed, step and process, so that a resumed run drops the same."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1)[0]))

@@ -1,4 +1,11 @@
-"""What the network is trained to make small."""
+"""What the network is trained to make small.
+
+All kinds are per frame and summed over pitches, so that their values and the velocity's weight compare. The squared
+error is that of 128-wide multi-hot targets, one place for each MIDI pitch, as the student project that this service
+follows had it. The 40 places beyond the keyboard are 0 in every target and have no output, so they add nothing to the
+sum. The focal loss (Lin et al. 2017, "Focal loss for dense object detection") is taken in the form for targets between
+0 and 1 (Li et al. 2020, "Generalized focal loss"): cross-entropy times a power of the distance to the target.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +16,7 @@ from training.config import LossConfig
 
 
 def transcription_loss(outputs: Outputs, targets: Tensor, config: LossConfig) -> dict[str, Tensor]:
-    """Binary cross-entropy of onsets and frames, and the squared error of the velocity where an onset is.
+    """The loss of onsets and frames, and the squared error of the velocity where an onset is.
 
     Parameters
     ----------
@@ -25,12 +32,23 @@ def transcription_loss(outputs: Outputs, targets: Tensor, config: LossConfig) ->
         ``onset``, ``frame``, ``velocity`` and their weighted sum ``total``; scalars, per frame summed over pitches.
     """
     onset, frame, velocity = targets.unbind(1)
-    weight = torch.as_tensor(config.onset_weight, device=onset.device)
-    n_pitches = onset.shape[2]
     parts = {
-        "onset": F.binary_cross_entropy_with_logits(outputs.onset_logits, onset, pos_weight=weight) * n_pitches,
-        "frame": F.binary_cross_entropy_with_logits(outputs.frame_logits, frame) * n_pitches,
+        "onset": pitch_loss(outputs.onset_logits, onset, config, positive_weight=config.onset_weight),
+        "frame": pitch_loss(outputs.frame_logits, frame, config, positive_weight=1.0),
         "velocity": (onset * (outputs.velocity - velocity).square()).sum() / onset.sum().clamp(min=1),
     }
     parts["total"] = parts["onset"] + parts["frame"] + config.velocity_weight * parts["velocity"]
     return parts
+
+
+def pitch_loss(logits: Tensor, target: Tensor, config: LossConfig, *, positive_weight: float) -> Tensor:
+    """One part of the loss: logits and targets of shape (batch, frames, pitches) to a scalar."""
+    n_pitches = target.shape[2]
+    if config.kind == "mse":
+        weight = 1 + (positive_weight - 1) * target
+        return (weight * (logits.sigmoid() - target).square()).mean() * n_pitches
+    weight = torch.as_tensor(positive_weight, device=logits.device)
+    if config.kind == "bce":
+        return F.binary_cross_entropy_with_logits(logits, target, pos_weight=weight) * n_pitches
+    entropy = F.binary_cross_entropy_with_logits(logits, target, pos_weight=weight, reduction="none")
+    return (entropy * (logits.sigmoid() - target).abs().pow(config.focal_gamma)).mean() * n_pitches

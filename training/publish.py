@@ -170,7 +170,7 @@ def describe(
         "sha256": sha256,
         "bytes": target.stat().st_size,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "frame_rate": network.config.cqt.frame_rate,
+        "frame_rate": network.config.features.frame_rate,
         "trained_on": list(release.trained_on),
         "licence": LICENCE,
         "scores": list(scores),

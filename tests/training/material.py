@@ -10,7 +10,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from model.note import Note
-from tests.model.signals import SR, frequency_of, plucked
+from tests.model.signals import SR, frequency_of, melody, plucked
+from training.prepared import Split, write_manifest, write_recording
 
 Row = tuple[str, int, int, str, str, float, float, float]
 
@@ -107,3 +108,16 @@ def heard_onset(audio: NDArray[np.float32], *, near: float, sr: int = SR, reach:
     first = max(0, int((near - reach) * sr))
     stretch = np.abs(audio[first : int((near + reach) * sr)])
     return (first + int(np.argmax(stretch > 0.1 * stretch.max()))) / sr
+
+
+def write_tune_set(folder: Path, *, split: Split, seconds: float = 4.0, count: int = 2) -> None:
+    """A prepared set of plucked tunes, each recording another one."""
+    folder.mkdir(parents=True)
+    records = []
+    for index in range(count):
+        notes = [
+            Note(0.1 + 0.4 * i, 55 + (5 * i + 3 * index) % 24, 0.45 + 0.4 * i) for i in range(int(seconds / 0.4) - 1)
+        ]
+        wave = melody([(note.onset, note.offset, note.pitch) for note in notes], seconds)
+        records.append(write_recording(folder, f"tune{index}", wave, notes, source="test", split=split, made={}))
+    write_manifest(folder, records)

@@ -50,8 +50,8 @@ def test_what_is_published_loads_under_its_hash(published: Path) -> None:
     assert entry["file"] == f"default-{sha256[:8]}.safetensors"
     network = load_checkpoint(published / str(entry["file"]), sha256=sha256)
     assert entry["parameters"] == sum(parameter.numel() for parameter in network.parameters())
-    assert entry["frame_rate"] == network.config.cqt.frame_rate
     assert entry["decoding"] == DECODING
+    assert entry["frame_rate"] == network.config.features.frame_rate
     assert entry["licence"] == "CC BY-NC-SA 4.0"
     assert {"data": "maps_validation", "split": "validation", "metric": "note_f1", "value": 0.8} in entry["scores"]
     assert manifest(published)["default"] == "default"

@@ -1,0 +1,315 @@
+"""Training runs: exact after a kill, ended early, begun from a checkpoint, and refused before hours are lost."""
+
+import math
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from model.checkpoint import load_checkpoint
+from model.features import MelConfig
+from model.network import NetworkConfig, Outputs
+from model.sequence import SequenceConfig
+from tests.training.conftest import SMALL, small_checkpoint
+from tests.training.material import write_tune_set
+from training import checks, fit, validation
+from training.config import FitConfig
+from training.crops import CropDataset, read_set
+from training.engine import Engine
+from training.errors import DataError, FitError
+from training.fit import fit as run_fit
+from training.logs import read_rows
+from training.state import AVERAGE, BEST, CONFIG, LAST, RunState
+
+HERE = Engine("cpu", workers=0)
+LSTM = SequenceConfig(kind="lstm", features=MelConfig(n_fft=512, n_mels=24), hidden=8, layers=1, dropout=0.2)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    write_tune_set(tmp_path / "data" / "tunes", split="train")
+    write_tune_set(tmp_path / "data" / "check", split="validation")
+    return tmp_path / "data"
+
+
+def settings(**changes: object) -> FitConfig:
+    """A run of eight steps on half seconds."""
+    plain = FitConfig(
+        sets={"tunes": 1.0},
+        validation_sets=("check",),
+        network=LSTM,
+        segment_seconds=0.5,
+        batch_size=2,
+        total_steps=8,
+        warmup_steps=2,
+        decay_steps=4,
+        precision="32-true",
+        report_every=1,
+        validate_every=2,
+        save_every=3,
+        validation_batches=1,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def losses(run: Path) -> list[dict[str, str]]:
+    """What is logged of each step but the time."""
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in read_rows(run / "metrics.csv")]
+
+
+@pytest.mark.parametrize("network", [LSTM, SMALL], ids=["lstm with dropout", "convolution"])
+def test_a_killed_run_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, data: Path, network: SequenceConfig | NetworkConfig
+) -> None:
+    """Killed between saves, in the middle of step 6; bit for bit the same losses, weights, averages and moments."""
+    config = settings(network=network, mix_probability=0.5)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run_fit(config, data=data, run=whole, engine=HERE)
+    (tmp_path / "config.json").write_text((whole / CONFIG).read_text())
+    kill_at_step_6 = (
+        "import os, signal, sys\n"
+        "from training.cli import main\n"
+        "from training.fit import Fit\n"
+        "clip = Fit._clip\n"
+        "Fit._clip = lambda self: os.kill(os.getpid(), signal.SIGKILL) if self.state.step == 5 else clip(self)\n"
+        "main()\n"
+    )
+    arguments = ["fit", "--config", tmp_path / "config.json", "--data", data, "--run", killed]
+    ended = subprocess.run(
+        [sys.executable, "-c", kill_at_step_6, *arguments, "--device", "cpu", "--workers", "0"], capture_output=True
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    assert torch.load(killed / LAST)["step"] == 3
+    assert [row["step"] for row in losses(killed)] == ["1", "2", "3", "4", "5"]
+
+    run_fit(config, data=data, run=killed, engine=HERE)
+    assert losses(killed) == losses(whole)
+    assert read_rows(killed / "validation.csv") == read_rows(whole / "validation.csv")
+    for name in (AVERAGE, BEST):
+        assert differing(*(load_checkpoint(run / name).state_dict() for run in (killed, whole))) == []
+    assert differing(*(torch.load(run / LAST) for run in (killed, whole))) == ["seconds"]
+
+
+def differing(one: object, other: object) -> list[str]:
+    """Names in which two saved states differ."""
+    ours, theirs = flat(one), flat(other)
+    assert ours.keys() == theirs.keys()
+    return [name for name in ours if not same(ours[name], theirs[name])]
+
+
+def flat(content: object, name: str = "") -> dict[str, object]:
+    """All leaves of a saved state by their paths."""
+    if not isinstance(content, dict):
+        return {name: content}
+    return {
+        key: leaf for part, value in content.items() for key, leaf in flat(value, f"{name}.{part}".lstrip(".")).items()
+    }
+
+
+def same(one: object, other: object) -> bool:
+    return (
+        torch.equal(one, other) if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor) else one == other
+    )
+
+
+def test_what_a_run_logs_is_in_tensorboard_too(tmp_path: Path, data: Path) -> None:
+    run_fit(settings(), data=data, run=tmp_path / "run", engine=HERE)
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    logged = {event.step: event.value for event in events.Scalars("train/total")}
+    expected = {int(row["step"]): float(row["total"]) for row in losses(tmp_path / "run")}
+    assert logged == pytest.approx(expected)
+    assert [event.step for event in events.Scalars("check/f1")] == [2, 4, 6, 8]
+
+
+def test_the_loss_falls(tmp_path: Path, data: Path) -> None:
+    config = settings(total_steps=40, learning_rate=0.02, report_every=1, network=replace(LSTM, dropout=0.0))
+    run_fit(replace(config, save_every=40, validate_every=40), data=data, run=tmp_path / "run", engine=HERE)
+    totals = [float(row["total"]) for row in losses(tmp_path / "run")]
+    assert sum(totals[-5:]) < 0.6 * sum(totals[:5])
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_the_front_end_stays_in_float32(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    """A sample reaches the network bit for bit as a request does."""
+    seen: list[torch.Tensor] = []
+
+    class Listening(fit.AfterFrontEnd):
+        def forward(self, frames: torch.Tensor) -> Outputs:
+            seen.append(frames.detach().clone())
+            return super().forward(frames)
+
+    monkeypatch.setattr(fit, "AfterFrontEnd", Listening)
+    config = settings(total_steps=1, precision=precision)
+    run_fit(config, data=data, run=tmp_path / "run", engine=HERE)
+    cuts = CropDataset(config, {"tunes": read_set(data / "tunes", "train")}, count=2)
+    waves = torch.from_numpy(np.stack([cuts[0][0], cuts[1][0]]))
+    assert seen[0].dtype == torch.float32
+    assert torch.equal(seen[0], load_checkpoint(tmp_path / "run" / AVERAGE).to_frames(waves))
+
+
+def test_a_run_that_no_longer_improves_stops_early_and_keeps_the_best(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([3.0, 2.0, 2.5, 2.1, 1.0])
+    looks: list[dict[str, torch.Tensor]] = []
+
+    def look(network: torch.nn.Module, *_: object) -> dict[str, dict[str, float]]:
+        looks.append({name: value.clone() for name, value in network.state_dict().items()})
+        return {"check": {"loss": next(found)}}
+
+    monkeypatch.setattr(fit, "look", look)
+    state = run_fit(settings(total_steps=100, patience=2), data=data, run=tmp_path / "run", engine=HERE)
+    assert (state.step, state.best_loss, len(looks)) == (8, 2.0, 4)
+    best = load_checkpoint(tmp_path / "run" / BEST).state_dict()
+    assert all(torch.equal(best[name], looks[1][name]) for name in best)
+    assert torch.load(tmp_path / "run" / LAST)["step"] == 8
+
+    again = run_fit(settings(total_steps=100, patience=2), data=data, run=tmp_path / "run", engine=HERE)
+    assert again.step == 8
+    more = run_fit(settings(total_steps=100, patience=3), data=data, run=tmp_path / "run", engine=HERE)
+    assert more.best_loss == 1.0
+
+
+def test_frame_scores_are_those_of_hand() -> None:
+    truth = torch.tensor([1, 1, 1, 0, 0]).bool()
+    found = torch.tensor([1, 1, 0, 1, 0]).bool()
+    assert validation.frame_counts(found, truth).tolist() == [2, 1, 1]
+    assert validation.frame_scores(2, 1, 1) == pytest.approx(
+        {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "accuracy": 0.5}
+    )
+
+
+def test_a_run_begins_from_a_checkpoint_of_the_same_network(tmp_path: Path, data: Path) -> None:
+    first = small_checkpoint(tmp_path / "first.safetensors")
+    config = settings(network=SMALL, total_steps=1, learning_rate=1e-12, weight_decay=0.0)
+    state = run_fit(config, data=data, run=tmp_path / "run", engine=HERE, init=first)
+    before = load_checkpoint(first)
+    for ours, theirs in zip(state.network.parameters(), before.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-8, rtol=0)
+
+
+def test_a_checkpoint_of_another_network_is_refused_with_what_differs(tmp_path: Path, data: Path) -> None:
+    first = small_checkpoint(tmp_path / "first.safetensors")
+    other = settings(network=replace(SMALL, pitch_hidden=9))
+    with pytest.raises(FitError, match="another network than the configuration: pitch_hidden 8 / 9"):
+        run_fit(other, data=data, run=tmp_path / "run", engine=HERE, init=first)
+
+
+def test_a_run_does_not_go_on_with_other_samples_but_may_become_longer(tmp_path: Path, data: Path) -> None:
+    run = tmp_path / "run"
+    run_fit(settings(total_steps=2), data=data, run=run, engine=HERE)
+    with pytest.raises(FitError, match=r"other settings \(there / now\): batch_size 2 / 4\. .*--init"):
+        run_fit(settings(total_steps=2, batch_size=4), data=data, run=run, engine=HERE)
+    assert run_fit(settings(total_steps=4), data=data, run=run, engine=HERE).step == 4
+
+
+def test_states_of_earlier_versions_are_read(tmp_path: Path, data: Path) -> None:
+    run = tmp_path / "run"
+    run_fit(settings(total_steps=2), data=data, run=run, engine=HERE)
+    saved = torch.load(run / LAST)
+    torch.save({name: saved[name] for name in ("network", "average", "optimizer", "step")}, run / LAST)
+    assert run_fit(settings(total_steps=3), data=data, run=run, engine=HERE).step == 3
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run_before_it_reaches_the_weights(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = fit.fresh_state
+
+    def spoiled(config: FitConfig, device: torch.device, init: Path | None) -> RunState:
+        state = plain(config, device, init)
+        next(state.network.parameters()).register_hook(lambda gradient: gradient * math.nan)
+        return state
+
+    monkeypatch.setattr(fit, "fresh_state", spoiled)
+    with pytest.raises(FitError, match="gradient of step 0 is not finite"):
+        run_fit(settings(), data=data, run=tmp_path / "run", engine=HERE)
+    assert not (tmp_path / "run" / LAST).exists()
+
+
+def cut_short(data: Path) -> None:
+    path = data / "tunes" / "tune0.wav"
+    audio, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(path, audio[: len(audio) // 2], rate)
+
+
+DAMAGE: list[tuple[Callable[[Path], object], str]] = [
+    (lambda data: shutil.rmtree(data / "check"), "check: no such prepared set; there are: tunes"),
+    (lambda data: (data / "tunes" / "tune1.wav").unlink(), r"tune1\.wav: cannot be read"),
+    (lambda data: (data / "tunes" / "tune1.tsv").unlink(), r"tune1\.tsv: labels cannot be read"),
+    (cut_short, r"tune0\.wav: 2\.00 s long, its manifest says 4\.00 s"),
+    (lambda data: shutil.copytree(data / "check", data / "tunes", dirs_exist_ok=True), "no recording of split 'train'"),
+    (lambda data: soundfile.write(data / "check" / "tune0.wav", np.zeros(100), 44100), "44100 Hz, 1 channels"),
+]
+
+
+@pytest.mark.parametrize(("damage", "said"), DAMAGE)
+def test_faults_of_the_data_are_named_before_the_first_step(
+    tmp_path: Path, data: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    damage(data)
+    with pytest.raises(DataError, match=said):
+        run_fit(settings(), data=data, run=tmp_path / "run", engine=HERE)
+    assert not (tmp_path / "run" / LAST).exists()
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_refused(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(FitError, match=r"20000000 samples of 0\.5 s needs about .* GB .*lower batch_size"):
+        run_fit(settings(batch_size=20_000_000), data=data, run=tmp_path / "run", engine=HERE)
+
+
+def test_the_memory_of_a_sample_grows_with_its_length() -> None:
+    short, long = (checks.sample_bytes(settings(network=SMALL, segment_seconds=length)) for length in (0.5, 2.0))
+    assert 3 < long / short < 5
+
+
+def test_a_disk_that_is_too_full_is_refused(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "LOG_BYTES", 1 << 60)
+    with pytest.raises(FitError, match="of disk left, the run needs"):
+        run_fit(settings(), data=data, run=tmp_path / "run", engine=HERE)
+
+
+def test_a_run_folder_that_cannot_be_made_is_refused(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FitError, match="cannot write to the run folder"):
+        run_fit(settings(), data=data, run=tmp_path / "file" / "run", engine=HERE)
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "said"),
+    [
+        (Engine("cpu", devices=3), "32-true", "batch_size 2 must be a multiple of the 3 devices"),
+        (Engine("cpu"), "16-mixed", "needs a GPU"),
+    ],
+)
+def test_devices_that_do_not_suit_are_refused(
+    tmp_path: Path, data: Path, engine: Engine, precision: str, said: str
+) -> None:
+    with pytest.raises(FitError, match=said):
+        run_fit(settings(precision=precision), data=data, run=tmp_path / "run", engine=engine)
+
+
+def test_two_processes_share_each_batch(tmp_path: Path, data: Path) -> None:
+    """The same command with --devices 2; the losses are those of one process but for each half's own normalisation."""
+    config = settings(total_steps=3, network=replace(LSTM, dropout=0.0), batch_size=4)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    run_fit(config, data=data, run=alone, engine=HERE)
+    arguments = ["--config", alone / CONFIG, "--data", data, "--run", together, "--device", "cpu", "--workers", "0"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "training", "fit", *arguments, "--devices", "2"], capture_output=True, timeout=250
+    )
+    assert ended.returncode == 0, ended.stderr.decode()
+    ours, theirs = ([float(row["total"]) for row in losses(run)] for run in (together, alone))
+    assert ours == pytest.approx(theirs, rel=0.1)
+    assert load_checkpoint(together / AVERAGE).config == config.network
