@@ -47,7 +47,8 @@ def fingerprint(file_sha256: str, model: str | None, options: OptionsRequest) ->
 
 
 def file_sha256(file: BinaryIO) -> str:
-    """SHA-256 of an upload, which is left at its beginning."""
+    """SHA-256 of an upload from its beginning, where it is left."""
+    file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     file.seek(0)
     return digest

@@ -13,6 +13,7 @@ MOST_BYTES_PER_SECOND = 192_000 * 8 * 4
 
 def guess_seconds(file: BinaryIO, size: int, *, longest: float) -> float:
     """Seconds of an upload of `size` bytes, `longest` at most; the file is left at its beginning."""
+    file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
     seconds = _wav(head, size) or _flac(head) or size / USUAL_BYTES_PER_SECOND

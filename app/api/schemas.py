@@ -94,6 +94,7 @@ JOB_EXAMPLE: dict[str, Any] = {
         "onset_threshold": 0.5,
         "frame_threshold": 0.4,
         "min_note_ms": 50.0,
+        "latency_ms": 0.0,
         "lowest_pitch": 21,
         "highest_pitch": 108,
         "tempo": 120.0,

@@ -268,7 +268,8 @@ def test_the_first_key_closes_a_running_service_and_the_last_does_not_open_it(re
 
 def operations(service: Service) -> list[tuple[str, str]]:
     """Method and path of every operation below /v1, and of those that answer HEAD beside GET."""
-    document = httpx.get(f"{service.url}/openapi.json").json()
+    with service.client() as client:
+        document = client.get("/openapi.json").json()
     found = [
         (method.upper(), path)
         for path, item in document["paths"].items()

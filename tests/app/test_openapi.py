@@ -18,7 +18,7 @@ from tests.app.service import Service
 
 @pytest.fixture(scope="session")
 def description(idle_service: Service) -> dict[str, Any]:
-    document: dict[str, Any] = httpx.get(f"{idle_service.url}/openapi.json").json()
+    document: dict[str, Any] = httpx.get(f"{idle_service.url}/openapi.json", timeout=60).json()
     return document
 
 
