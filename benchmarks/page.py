@@ -134,7 +134,8 @@ def measure_frames(browser: Browser, page: Page) -> None:
         gaps = np.diff(drawn)
         print(
             f"{shown:>20}: {len(drawn)} frames, {dropped} dropped; from one to the next "
-            f"median {np.median(gaps):.1f} ms, 95 % {np.percentile(gaps, 95):.1f} ms; work for each {work / FRAMES:.1f} ms"
+            f"median {np.median(gaps):.1f} ms, 95 % {np.percentile(gaps, 95):.1f} ms; "
+            f"work for each {work / FRAMES:.1f} ms"
         )
 
 

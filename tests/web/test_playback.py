@@ -35,8 +35,8 @@ def test_the_playhead_moves_and_both_sound(page: Page, job: dict[str, Any]) -> N
     open_job(page, job)
     page.locator("#play").click()
     wait_for(lambda: position(page) > 1.0, what="the playhead past one second")
-    assert max(level(page, "original") for _ in range(5)) > 0.2
-    assert max(level(page, "notes") for _ in range(5)) > 0.2
+    for track in ("original", "notes"):
+        wait_for(lambda track=track: level(page, track) > 0.2, what=f"the sound of {track}")
     expect(page.locator(".time")).not_to_contain_text("0:00.0 /")
     page.locator("#play").click()
     stopped = position(page)
@@ -58,6 +58,7 @@ def test_the_balance_leaves_one(page: Page, job: dict[str, Any], heard: str, sil
 def test_the_speed_is_the_playheads(page: Page, job: dict[str, Any], speed: str) -> None:
     open_job(page, job)
     page.locator("#speed").select_option(speed)
+    page.locator("#loop").click()  # of everything: it goes on as long as the measurement needs
     page.locator("#play").click()
     wait_for(lambda: position(page) > 0.3, what="playback")
     measure = """async () => {
@@ -66,8 +67,8 @@ def test_the_speed_is_the_playheads(page: Page, job: dict[str, Any], speed: str)
       await new Promise((done) => setTimeout(done, 1500));
       return (1000 * (transport.position - p0)) / (performance.now() - t0);
     }"""
-    # A busy machine's sound may halt for a moment, so less than the speed is allowed, but no more.
-    assert 0.7 * float(speed) < page.evaluate(measure) < 1.08 * float(speed)
+    # A busy machine's sound halts now and then; some stretch is free of that.
+    wait_for(lambda: 0.92 < page.evaluate(measure) / float(speed) < 1.08, what="a second and a half at that speed")
 
 
 def test_a_dragged_loop_holds_the_playhead(page: Page, job: dict[str, Any]) -> None:

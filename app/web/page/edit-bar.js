@@ -17,7 +17,7 @@ export function createEditBar(editor, { add, keep, refresh }) {
   const toggle = button("Edit", () => editor.setActive(!editor.state.get().active), { id: "edit", title: "Change the notes by hand" });
   const undo = button("Undo", editor.undo, { id: "undo" });
   const redo = button("Redo", editor.redo, { id: "redo" });
-  const remove = button("Delete notes", editor.remove, { id: "remove-notes" });
+  const remove = button("Remove", editor.remove, { id: "remove-notes" });
   const velocity = h("input", {
     type: "number", id: "velocity", min: 1, max: 127, step: 1,
     on: { change: () => velocity.validity.valid && velocity.value && editor.setVelocity(Number(velocity.value)) },
