@@ -122,6 +122,30 @@ class IdempotencyKeyReused(Problem):
     title = "The Idempotency-Key belongs to another request"
 
 
+class TooManyVersions(Problem):
+    """The job has as many edited versions as a job may have."""
+
+    status = HTTPStatus.CONFLICT
+    code = "too-many-versions"
+    title = "The job has too many versions"
+
+
+class PreconditionFailed(Problem):
+    """What the caller wants to replace is not what is there any more."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "changed-meanwhile"
+    title = "The notes were changed meanwhile"
+
+
+class PreconditionRequired(Problem):
+    """The caller must say what it wants to replace."""
+
+    status = HTTPStatus.PRECONDITION_REQUIRED
+    code = "precondition-required"
+    title = "If-Match is missing"
+
+
 class Gone(Problem):
     """The job's time is over."""
 
@@ -199,6 +223,9 @@ ALL_PROBLEMS: tuple[type[Problem], ...] = (
     ModelExists,
     RequestInFlight,
     IdempotencyKeyReused,
+    TooManyVersions,
+    PreconditionFailed,
+    PreconditionRequired,
     Gone,
     TooLarge,
     RangeNotSatisfiable,

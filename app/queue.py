@@ -15,6 +15,7 @@ from app.settings import Settings
 
 TRANSCRIBE = "transcribe"
 DECODE = "decode"
+EDIT = "edit"  # a task on the queue of decodings, which are as short
 QUEUES = (TRANSCRIBE, DECODE)
 CANARY = "canary"
 CHECK_MODELS = "check_models"
@@ -70,6 +71,13 @@ def send_decoding(celery: Celery, job_id: str, request_id: str, options: dict[st
     """Ask for a new decoding of a job's activations."""
     celery.send_task(
         DECODE, args=[job_id, request_id, options], task_id=request_id, queue=DECODE, expires=expires, retry=False
+    )
+
+
+def send_edit(celery: Celery, job_id: str, request_id: str, base: int, *, expires: float) -> None:
+    """Ask for the files of an edited note list, which lies in the store, as the version after `base`."""
+    celery.send_task(
+        EDIT, args=[job_id, request_id, base], task_id=request_id, queue=DECODE, expires=expires, retry=False
     )
 
 

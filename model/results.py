@@ -1,9 +1,9 @@
-"""Activations to the files that a person takes away. Needs no torch."""
+"""Activations, or notes that a person has edited, to the files that are taken away. Needs no torch."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.activations import open_activations
+from model.activations import Activations, open_activations
 from model.midi import write_midi
 from model.note import Note
 from model.note_events import DecodingOptions, decode_notes
@@ -57,11 +57,38 @@ def write_results(
     """
     heard = open_activations(activations)
     notes = decode_notes(heard, options)
+    _write_notes(notes, heard, folder, tempo=tempo, title=title)
+    write_piano_roll(notes, folder / PIANO_ROLL_FRAMES_FILE, activations=heard, with_frames=True)
+    return ResultSummary(len(notes), _warnings(notes))
+
+
+def write_edited(notes: list[Note], activations: Path, folder: Path, *, tempo: float, title: str) -> ResultSummary:
+    """Write MIDI, CSV and piano roll of notes that a person has edited.
+
+    Parameters
+    ----------
+    notes : list of Note
+        In any order; those of one pitch do not overlap.
+    activations : Path
+        Those of the recording, for its duration. The notes need not agree with them.
+    folder, tempo, title
+        As for `write_results`.
+
+    Raises
+    ------
+    ActivationsError
+        If the activations cannot be read.
+    OptionError
+        If the tempo lies outside its range.
+    """
+    _write_notes(sorted(notes), open_activations(activations), folder, tempo=tempo, title=title)
+    return ResultSummary(len(notes))
+
+
+def _write_notes(notes: list[Note], heard: Activations, folder: Path, *, tempo: float, title: str) -> None:
     write_midi(notes, folder / MIDI_FILE, tempo=tempo, title=title)
     write_notes_csv(notes, folder / CSV_FILE)
     write_piano_roll(notes, folder / PIANO_ROLL_FILE, activations=heard)
-    write_piano_roll(notes, folder / PIANO_ROLL_FRAMES_FILE, activations=heard, with_frames=True)
-    return ResultSummary(len(notes), _warnings(notes))
 
 
 def _warnings(notes: list[Note]) -> list[str]:

@@ -18,6 +18,7 @@ from model.checkpoint import load_checkpoint
 from model.network import Outputs
 from model.networks import AnyNetwork
 from model.note import N_PITCHES
+from model.peaks import Peaks
 from model.windows import WindowConfig, windows
 
 SILENCE_DBFS = -80.0  # a recording whose loudest sample lies below this has nothing to transcribe
@@ -157,7 +158,12 @@ class Transcriber:
             yield self._hear(window.samples)[window.keep]
 
     def write_activations(
-        self, audio: AudioSource, target: Path, *, on_progress: Callable[[Progress], None]
+        self,
+        audio: AudioSource,
+        target: Path,
+        *,
+        on_progress: Callable[[Progress], None],
+        peaks: Path | None = None,
     ) -> AudioSummary:
         """Hear a recording and write what was heard; memory does not grow with its length.
 
@@ -169,6 +175,8 @@ class Transcriber:
             Where the activations go (`model.activations`).
         on_progress : callable
             Called after each window. An exception that it raises stops the run and is passed on.
+        peaks : Path, optional
+            Where the loudness of each hundredth of a second goes, a byte each (`model.peaks`).
 
         Returns
         -------
@@ -179,12 +187,14 @@ class Transcriber:
         ModelError
             If the file cannot be read as audio within the limits.
         """
-        level = PeakLevel()
+        heard = Peaks(self.sr)
         with ActivationsWriter(target, self.frame_rate) as writer:
-            for values in self.stream(level.watch(audio.blocks())):
+            for values in self.stream(heard.watch(audio.blocks())):
                 writer.append(values)
                 on_progress(Progress(writer.n_frames / self.frame_rate, audio.claimed_seconds))
-        if level.dbfs < SILENCE_DBFS:
+        if peaks is not None:
+            peaks.write_bytes(heard.to_bytes())
+        if heard.dbfs < SILENCE_DBFS:
             audio.summary.warnings.append("the recording is silent: there is nothing to transcribe")
         return audio.summary
 
@@ -206,22 +216,3 @@ def to_bytes(outputs: Outputs) -> NDArray[np.uint8]:
     onset, frame, velocity = (part[0] for part in outputs)
     values = torch.stack([onset.sigmoid(), frame.sigmoid(), velocity.clamp(0, 1)], dim=1)
     return (values * 255).round().to(torch.uint8).cpu().numpy()
-
-
-class PeakLevel:
-    """Watches the loudest sample of a stream."""
-
-    def __init__(self) -> None:
-        self.peak = 0.0
-
-    def watch(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Pass blocks on."""
-        for block in blocks:
-            if len(block):
-                self.peak = max(self.peak, float(np.abs(block).max()))
-            yield block
-
-    @property
-    def dbfs(self) -> float:
-        """Level of the loudest sample relative to full scale, in dB."""
-        return float(20 * np.log10(max(self.peak, 1e-12)))

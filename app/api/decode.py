@@ -1,24 +1,21 @@
 """Decoding notes again from the stored activations."""
 
-import json
 import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Body
 from fastapi.concurrency import run_in_threadpool
-from kombu.exceptions import KombuError
-from redis import RedisError
 
+from app.api.asking import outcome_of
 from app.api.caller import InCaller
-from app.api.context import Context, InContext
+from app.api.context import InContext
 from app.api.lookup import FoundResult, find_job, find_result
 from app.api.problems import documented
 from app.api.schemas import JobBody
 from app.api.views import job_body
-from app.errors import Gone, InternalProblem, NotFound, NotReady, Unavailable
-from app.options import Decoding, Options, OptionsRequest
+from app.errors import Gone, InternalProblem, NotFound, NotReady
+from app.options import Decoding, OptionsRequest
 from app.queue import send_decoding
-from app.replies import reply_key
 
 router = APIRouter(prefix="/v1/transcriptions/{job_id}", tags=["results"])
 
@@ -41,24 +38,11 @@ async def decode(
     model = catalogue.get(job.model_name)
     defaults = model.decoding if model else Decoding.model_validate(job.options)
     options = (wanted or OptionsRequest()).resolve(defaults)
-    outcome = await _decoded(context, job.id, options)
+    request_id = secrets.token_urlsafe(16)
+    outcome = await outcome_of(
+        context, request_id, send_decoding, context.celery, job.id, request_id, options.model_dump()
+    )
     fresh = find_result(await run_in_threadpool(find_job, job.id, context, caller))  # it may be deleted by now
     if outcome != "done":
         raise InternalProblem("The notes could not be decoded again.")
     return job_body(fresh)
-
-
-async def _decoded(context: Context, job_id: str, options: Options) -> str:
-    """Hand the request to a decoding worker and wait for its word."""
-    request_id = secrets.token_urlsafe(16)
-    seconds = context.settings.decode_seconds
-    try:
-        await run_in_threadpool(
-            send_decoding, context.celery, job_id, request_id, options.model_dump(), expires=seconds
-        )
-        answer = await context.async_redis.blpop([reply_key(request_id)], timeout=seconds)
-    except (KombuError, RedisError, OSError) as error:
-        raise Unavailable("The queue does not answer; the job is unchanged.") from error
-    if answer is None:
-        raise Unavailable("No worker decoded in time; try again.")
-    return str(json.loads(answer[1])["outcome"])

@@ -9,10 +9,11 @@ from app.api.context import Context, InContext
 from app.api.files import ServedFile, file_response
 from app.api.lookup import FoundJob, FoundResult
 from app.api.problems import documented
-from app.errors import Gone, NotFound, NotReady, RangeNotSatisfiable
+from app.errors import Gone, InvalidRequest, NotFound, NotReady, RangeNotSatisfiable
 from app.file_names import stem
 from app.jobs.table import Job
-from app.storage.interface import NotStoredError, audio_key, result_key
+from app.jobs.versions import PIANO_ROLL, Version, versions_of
+from app.storage.interface import NotStoredError, audio_key, peaks_key, result_key
 
 router = APIRouter(prefix="/v1/transcriptions/{job_id}", tags=["results"])
 
@@ -30,14 +31,28 @@ AUDIO_TYPES = {
     "matroska": "audio/webm",
     "webm": "audio/webm",
 }
+# Type and ending of each file of a version.
+RESULT_TYPES = {
+    "notes.mid": ("audio/midi", ".mid"),
+    "notes.csv": ("text/csv", ".csv"),
+    PIANO_ROLL: ("application/json", ".json"),
+    "piano-roll-frames.json": ("application/json", ".json"),
+}
+WhichVersion = Annotated[
+    str,
+    Query(
+        pattern="^(newest|[0-9]{1,3})$",
+        description="0 is what the service found, 1 and on are edited versions, `newest` the last of all.",
+    ),
+]
 MIDI_EXAMPLE = "(a standard MIDI file)"
-ROLL_EXAMPLE = {
+ROLL_EXAMPLE: dict[str, Any] = {
     "notes": [{"onset": 0.512, "offset": 1.024, "pitch": 60, "velocity": 80, "confidence": 0.97}],
 }
 CSV_EXAMPLE = "onset,offset,pitch,velocity,confidence\n0.512,1.024,60,80,0.97\n"
 
 
-def _file_responses(media_type: str, example: Any) -> dict[int | str, dict[str, Any]]:
+def file_responses(media_type: str, example: Any) -> dict[int | str, dict[str, Any]]:
     schema = {"type": "object"} if media_type == "application/json" else {"type": "string"}
     content = {media_type: {"schema": schema, "example": example}}
     return documented(NotFound, Gone, NotReady, RangeNotSatisfiable) | {
@@ -48,34 +63,39 @@ def _file_responses(media_type: str, example: Any) -> dict[int | str, dict[str, 
 
 
 @router.head("/midi", include_in_schema=False)
-@router.get("/midi", response_class=Response, responses=_file_responses("audio/midi", MIDI_EXAMPLE))
-def midi(request: Request, job: FoundResult, context: InContext) -> Response:
+@router.get("/midi", response_class=Response, responses=file_responses("audio/midi", MIDI_EXAMPLE))
+def midi(request: Request, job: FoundResult, context: InContext, version: WhichVersion = "0") -> Response:
     """Download the notes as a standard MIDI file."""
-    return _result(request, context, job, "notes.mid", "audio/midi", ".mid")
+    return result_response(request, context, job, "notes.mid", version=version)
 
 
 @router.head("/piano-roll", include_in_schema=False)
-@router.get("/piano-roll", response_class=Response, responses=_file_responses("application/json", ROLL_EXAMPLE))
+@router.get("/piano-roll", response_class=Response, responses=file_responses("application/json", ROLL_EXAMPLE))
 def piano_roll(
     request: Request,
     job: FoundResult,
     context: InContext,
-    frames: Annotated[bool, Query(description="Also the network's frames, packed.")] = False,
+    frames: Annotated[
+        bool, Query(description="Also the network's frames, packed. Of version 0 only: edits have none.")
+    ] = False,
+    version: WhichVersion = "0",
 ) -> Response:
     """Download the notes with onset, offset (s), pitch, velocity and confidence as JSON."""
-    name = "piano-roll-frames.json" if frames else "piano-roll.json"
-    return _result(request, context, job, name, "application/json", ".json")
+    if frames and version != "0":
+        message = "an edited version has none; leave `version` out"
+        raise InvalidRequest(f"frames: {message}", errors=[{"field": "frames", "message": message}])
+    return result_response(request, context, job, "piano-roll-frames.json" if frames else PIANO_ROLL, version=version)
 
 
 @router.head("/notes.csv", include_in_schema=False)
-@router.get("/notes.csv", response_class=Response, responses=_file_responses("text/csv", CSV_EXAMPLE))
-def notes_csv(request: Request, job: FoundResult, context: InContext) -> Response:
+@router.get("/notes.csv", response_class=Response, responses=file_responses("text/csv", CSV_EXAMPLE))
+def notes_csv(request: Request, job: FoundResult, context: InContext, version: WhichVersion = "0") -> Response:
     """Download the notes as a table."""
-    return _result(request, context, job, "notes.csv", "text/csv", ".csv")
+    return result_response(request, context, job, "notes.csv", version=version)
 
 
 @router.head("/audio", include_in_schema=False)
-@router.get("/audio", response_class=Response, responses=_file_responses(BINARY, "(what was uploaded)"))
+@router.get("/audio", response_class=Response, responses=file_responses(BINARY, "(what was uploaded)"))
 def audio(request: Request, job: FoundJob, context: InContext) -> Response:
     """Download what was uploaded."""
     container = (job.audio or {}).get("container", "").split(",")[0]
@@ -92,22 +112,50 @@ def audio(request: Request, job: FoundJob, context: InContext) -> Response:
         raise NotReady("The job was cancelled; its audio was removed.") from error
 
 
-def _result(request: Request, context: Context, job: Job, name: str, media_type: str, ending: str) -> Response:
-    """A file of the present revision. One that was replaced between reading the row and the file is looked up again."""
+@router.head("/peaks", include_in_schema=False)
+@router.get("/peaks", response_class=Response, responses=file_responses(BINARY, "(a byte for each hundredth)"))
+def peaks(request: Request, job: FoundResult, context: InContext) -> Response:
+    """Download how loud the recording is: the loudest sample of each hundredth of a second, a byte each.
+
+    255 is full scale; the channels are averaged. A picture of the waveform is drawn from it.
+    """
+    facts = (job.audio or {}).get("peaks")
+    if facts is None:
+        raise NotFound("The recording was transcribed before its loudness was kept.")
+    name = stem(job.file_name) + ".peaks"
+    file = ServedFile(peaks_key(job.id), sha256=facts["sha256"], size=facts["size"], media_type=BINARY, name=name)
+    try:
+        return file_response(request, context.storage, file)
+    except NotStoredError as error:
+        raise NotFound("There is no such job.") from error
+
+
+def result_response(request: Request, context: Context, job: Job, name: str, *, version: str) -> Response:
+    """A file of a version. One that was replaced between reading the row and the file is looked up again."""
+    media_type, ending = RESULT_TYPES[name]
     fresh: Job | None = job
     while fresh is not None and fresh.revision is not None and fresh.files is not None:
-        revision, facts = fresh.revision, fresh.files[name]
+        chosen = _chosen(fresh, version)
+        facts = chosen.files[name]
         file = ServedFile(
-            key=result_key(job.id, revision, name),
+            key=result_key(job.id, chosen.revision, name),
             sha256=facts["sha256"],
             size=facts["size"],
             media_type=media_type,
-            name=stem(job.file_name) + ending,
+            name=stem(job.file_name) + (f" (version {chosen.number})" if chosen.number else "") + ending,
         )
         try:
             return file_response(request, context.storage, file)
         except NotStoredError:
-            fresh = context.jobs.get(job.id)
+            revision, fresh = fresh.revision, context.jobs.get(job.id)
             if fresh is not None and fresh.revision == revision:
                 raise
     raise NotFound("There is no such job.")
+
+
+def _chosen(job: Job, version: str) -> Version:
+    versions = versions_of(job)
+    number = len(versions) - 1 if version == "newest" else int(version)
+    if number >= len(versions):
+        raise NotFound(f"There is no version {number}; the newest is {len(versions) - 1}.")
+    return versions[number]

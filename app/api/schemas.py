@@ -62,6 +62,7 @@ class JobResult(BaseModel):
     revision: str = Field(description="Changes with every decoding.")
     n_notes: int
     warnings: list[str]
+    version: int = Field(description="Number of the newest edited version of the notes; 0 where there is none.")
 
 
 class Links(BaseModel):
@@ -73,7 +74,10 @@ class Links(BaseModel):
     piano_roll: str
     notes_csv: str
     audio: str
+    peaks: str
     decode: str
+    notes: str
+    versions: str
 
 
 JOB_EXAMPLE: dict[str, Any] = {
@@ -107,7 +111,7 @@ JOB_EXAMPLE: dict[str, Any] = {
         "eta_seconds": None,
         "queue_position": None,
     },
-    "result": {"revision": "m1S9f0f7r8r2cN0r5m4ZQA", "n_notes": 1042, "warnings": []},
+    "result": {"revision": "m1S9f0f7r8r2cN0r5m4ZQA", "n_notes": 1042, "warnings": [], "version": 0},
     "error": None,
     "links": {
         "self": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q",
@@ -116,7 +120,10 @@ JOB_EXAMPLE: dict[str, Any] = {
         "piano_roll": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/piano-roll",
         "notes_csv": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/notes.csv",
         "audio": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/audio",
+        "peaks": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/peaks",
         "decode": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/decode",
+        "notes": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/notes",
+        "versions": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/versions",
     },
 }
 

@@ -17,6 +17,8 @@ UPLOAD_PATH = "/v1/transcriptions"
 MODEL_PATH = "/v1/models"
 # Boundaries, part headers and the other fields of the form.
 FORM_BYTES = 64 * 1024
+# A hundred thousand notes of a hundred and some bytes.
+NOTES_BYTES = 16 * 2**20
 # Every other request carries a small JSON document at most.
 OTHER_BYTES = 64 * 1024
 # A client that sends before it listens sees the answer only if we take what it sends; so much time, nothing is kept.
@@ -49,7 +51,9 @@ class UploadLimit:
         if scope["method"] == "POST" and scope["path"] in self._largest_files:
             largest = self._largest_files[scope["path"]]
             return largest + FORM_BYTES, too_large(largest)
-        return OTHER_BYTES, TooLarge(f"The request's body may have at most {OTHER_BYTES} bytes.")
+        is_edit = scope["method"] == "PUT" and scope["path"].endswith("/notes")
+        limit = NOTES_BYTES if is_edit else OTHER_BYTES
+        return limit, TooLarge(f"The request's body may have at most {limit} bytes.")
 
 
 def too_large(max_upload_bytes: int) -> TooLarge:

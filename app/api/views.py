@@ -88,7 +88,10 @@ def links_of(job_id: str) -> Links:
         piano_roll=f"{base}/piano-roll",
         notes_csv=f"{base}/notes.csv",
         audio=f"{base}/audio",
+        peaks=f"{base}/peaks",
         decode=f"{base}/decode",
+        notes=f"{base}/notes",
+        versions=f"{base}/versions",
     )
 
 
@@ -100,7 +103,12 @@ def public_status(status: str) -> PublicStatus:
 def _result(job: Job) -> JobResult | None:
     if job.result is None or job.revision is None:
         return None
-    return JobResult(revision=job.revision, n_notes=job.result["n_notes"], warnings=job.result["warnings"])
+    return JobResult(
+        revision=job.revision,
+        n_notes=job.result["n_notes"],
+        warnings=job.result["warnings"],
+        version=job.n_versions,
+    )
 
 
 def _percent(status: str, done: float, total: float | None) -> float:

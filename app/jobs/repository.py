@@ -102,6 +102,11 @@ class JobRepository:
         values = {"revision": new.revision, "files": new.files, "result": new.result, "options": options}
         return self._update(where, values)
 
+    def add_version(self, job: Job, version: dict[str, Any]) -> bool:
+        """Append an edited note list to those that `job` has; False where another came first or the job is gone."""
+        where = [Job.id == job.id, Job.status == Status.SUCCEEDED, Job.n_versions == job.n_versions]
+        return self._update(where, {"versions": [*job.versions, version], "n_versions": job.n_versions + 1})
+
     # The worker's changes ----------------------------------------------------------------------------------------
 
     def claim(self, job_id: str, *, holder: str, seconds: float) -> Lease | None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mappe
 from app.jobs.states import Status
 
 # The newest of app/migrations; a test compares the two.
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -86,6 +86,10 @@ class Job(Base):
     revision: Mapped[str | None] = mapped_column(String(32))
     files: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    # What people made of the notes, oldest first (app.jobs.versions); the result itself stays as it is.
+    versions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    n_versions: Mapped[int] = mapped_column(Integer, default=0)
 
     error_code: Mapped[str | None] = mapped_column(String(32))
     error_message: Mapped[str | None] = mapped_column(String(1000))

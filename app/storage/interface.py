@@ -83,6 +83,16 @@ def activations_key(job_id: str) -> str:
     return f"{job_prefix(job_id)}/activations"
 
 
+def peaks_key(job_id: str) -> str:
+    """How loud the recording is, moment by moment."""
+    return f"{job_prefix(job_id)}/peaks"
+
+
+def edit_key(job_id: str, request_id: str) -> str:
+    """An edited note list on its way to the worker that writes its files."""
+    return f"{job_prefix(job_id)}/edits/{request_id}"
+
+
 def revision_prefix(job_id: str, revision: str) -> str:
     """One revision of the results."""
     return f"{job_prefix(job_id)}/results/{revision}"

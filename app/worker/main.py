@@ -14,7 +14,7 @@ from app.database import open_database, session_factory
 from app.heartbeats import end_canary, note_consumption
 from app.jobs.repository import JobRepository
 from app.process import die_with_parent
-from app.queue import CANARY, CHECK_MODELS, DECODE, TRANSCRIBE, build_celery
+from app.queue import CANARY, CHECK_MODELS, DECODE, EDIT, TRANSCRIBE, build_celery
 from app.settings import Settings
 from app.worker.runtime import Runtime, build_runtime
 from app.worker.stopping import StopFlag
@@ -70,6 +70,7 @@ class Worker:
         if self.queue == DECODE:
             # Asked again by its caller if it is lost; given out twice it could undo a later one.
             self.celery.task(self._decode, name=DECODE, acks_late=False, time_limit=DECODE_LIMIT)
+            self.celery.task(self._edit, name=EDIT, acks_late=False, time_limit=DECODE_LIMIT)
 
     def _start_child(self, parent: int, **_: Any) -> None:
         die_with_parent(parent)
@@ -108,6 +109,11 @@ class Worker:
         from app.worker.decode import decode
 
         decode(self.runtime, job_id, request_id, options)
+
+    def _edit(self, job_id: str, request_id: str, base: int) -> None:
+        from app.worker.edit import edit
+
+        edit(self.runtime, job_id, request_id, base)
 
 
 def run_worker(settings: Settings, queue: str) -> int:

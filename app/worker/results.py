@@ -1,6 +1,8 @@
-"""Decoding notes into files and putting them into the store as one revision."""
+"""Notes into files, and the files into the store as one revision."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from app.file_names import stem
@@ -9,18 +11,19 @@ from app.jobs.table import Job
 from app.options import Options
 from app.storage.interface import result_key
 from app.worker.runtime import Runtime
+from model.note import Note
 from model.note_events import DecodingOptions
-from model.results import ResultSummary, write_results
+from model.results import write_edited, write_results
 
 
 def store_results(
     runtime: Runtime, job: Job, activations: Path, *, options: Options, revision: str, warnings: list[str]
 ) -> ResultFiles:
-    """Write a new revision. The job table does not know of it yet."""
-    with tempfile.TemporaryDirectory(dir=runtime.settings.temporary, prefix="results-") as name:
-        folder = Path(name)
-        summary = _write(activations, folder, options=options, title=stem(job.file_name))
-        files = {path.name: _put(runtime, job.id, revision, path) for path in sorted(folder.iterdir())}
+    """Decode the notes and write a new revision. The job table does not know of it yet."""
+    decoding = DecodingOptions(**options.model_dump(exclude={"tempo"}))
+    with _results_folder(runtime) as folder:
+        summary = write_results(activations, folder, options=decoding, tempo=options.tempo, title=stem(job.file_name))
+        files = _put_all(runtime, job.id, revision, folder)
     result = {
         "n_notes": summary.n_notes,
         "warnings": [*warnings, *summary.warnings],
@@ -29,12 +32,29 @@ def store_results(
     return ResultFiles(revision=revision, files=files, result=result)
 
 
-def _write(activations: Path, folder: Path, *, options: Options, title: str) -> ResultSummary:
-    decoding = DecodingOptions(**options.model_dump(exclude={"tempo"}))
-    return write_results(activations, folder, options=decoding, tempo=options.tempo, title=title)
+def store_edited(runtime: Runtime, job: Job, notes: list[Note], activations: Path, *, revision: str) -> ResultFiles:
+    """Write a revision of notes that a person has edited. The job table does not know of it yet."""
+    tempo = Options.model_validate(job.options).tempo
+    with _results_folder(runtime) as folder:
+        summary = write_edited(notes, activations, folder, tempo=tempo, title=stem(job.file_name))
+        files = _put_all(runtime, job.id, revision, folder)
+    return ResultFiles(revision=revision, files=files, result={"n_notes": summary.n_notes})
 
 
-def _put(runtime: Runtime, job_id: str, revision: str, path: Path) -> dict[str, object]:
+def put_file(runtime: Runtime, key: str, path: Path) -> dict[str, object]:
+    """Store a file; gives what an answer with it needs to know."""
     with path.open("rb") as file:
-        stored = runtime.storage.put(result_key(job_id, revision, path.name), file)
+        stored = runtime.storage.put(key, file)
     return {"sha256": stored.sha256, "size": stored.size}
+
+
+@contextmanager
+def _results_folder(runtime: Runtime) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=runtime.settings.temporary, prefix="results-") as name:
+        yield Path(name)
+
+
+def _put_all(runtime: Runtime, job_id: str, revision: str, folder: Path) -> dict[str, dict[str, object]]:
+    return {
+        path.name: put_file(runtime, result_key(job_id, revision, path.name), path) for path in sorted(folder.iterdir())
+    }

@@ -23,8 +23,8 @@ from app.jobs.states import ACTIVE, ErrorCode, Status
 from app.jobs.table import Job
 from app.options import Options
 from app.queue import TRANSCRIBE, send_transcription
-from app.storage.interface import activations_key, audio_key, job_prefix, revision_prefix
-from app.worker.results import store_results
+from app.storage.interface import activations_key, audio_key, job_prefix, peaks_key, revision_prefix
+from app.worker.results import put_file, store_results
 from app.worker.runtime import Runtime
 from app.worker.watch import HandBackError, LeaseLostError, TimedOutError, Watch
 from model.audio import AudioLimits
@@ -92,7 +92,7 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
         tempfile.TemporaryDirectory(dir=settings.temporary, prefix="run-") as folder,
     ):
         watch.progress("starting", 0.0, None)
-        activations = Path(folder) / "activations"
+        activations, peaks = Path(folder) / "activations", Path(folder) / "peaks"
         heard_by = runtime.listener(job.model_name)
         transcriber = heard_by.transcriber
         with (
@@ -103,10 +103,12 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
                 audio,
                 activations,
                 on_progress=lambda at: watch.progress("transcribing", at.seconds_done, at.seconds_total),
+                peaks=peaks,
             )
         watch.progress("writing", summary.duration, summary.duration)
+        audio_document = _audio_document(summary) | {"peaks": put_file(runtime, peaks_key(job.id), peaks)}
         files = _store(runtime, job, activations, summary.warnings)
-    return Outcome(files, _audio_document(summary), heard_by.entry)
+    return Outcome(files, audio_document, heard_by.entry)
 
 
 def _store(runtime: Runtime, job: Job, activations: Path, warnings: list[str]) -> ResultFiles:

@@ -12,6 +12,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from app.api.notes import VERSION_EXAMPLE, VersionBody
 from app.api.schemas import JOB_EXAMPLE, MODELS_EXAMPLE, JobBody, ModelList
 from tests.app.service import Service
 
@@ -27,6 +28,8 @@ OPERATIONS = [
     "DELETE /v1/transcriptions/{job_id}", "GET /v1/transcriptions/{job_id}/events",
     "GET /v1/transcriptions/{job_id}/midi", "GET /v1/transcriptions/{job_id}/piano-roll",
     "GET /v1/transcriptions/{job_id}/notes.csv", "GET /v1/transcriptions/{job_id}/audio",
+    "GET /v1/transcriptions/{job_id}/peaks", "GET /v1/transcriptions/{job_id}/notes",
+    "PUT /v1/transcriptions/{job_id}/notes", "GET /v1/transcriptions/{job_id}/versions",
     "POST /v1/transcriptions/{job_id}/decode", "GET /v1/models", "POST /v1/models",
     "PATCH /v1/models", "GET /v1/models/{name}", "GET /v1/session", "POST /v1/session", "DELETE /v1/session",
     "GET /healthz", "GET /readyz",
@@ -104,3 +107,4 @@ def test_every_option_is_documented(description: dict[str, Any]) -> None:
 def test_the_examples_are_true(description: dict[str, Any]) -> None:
     assert JobBody.model_validate(JOB_EXAMPLE).model_dump(mode="json") == JOB_EXAMPLE
     ModelList.model_validate(MODELS_EXAMPLE)
+    assert VersionBody.model_validate(VERSION_EXAMPLE).model_dump(mode="json") == VERSION_EXAMPLE

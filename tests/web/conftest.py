@@ -78,6 +78,14 @@ def job(client: httpx.Client, recording: Path) -> dict[str, Any]:
     return done
 
 
+@pytest.fixture
+def own_job(client: httpx.Client, recording: Path) -> Iterator[dict[str, Any]]:
+    """A job that the test may change."""
+    done = finished(client, upload(client, recording.read_bytes(), "Own etude.mp3"))
+    yield done
+    client.delete(done["links"]["self"])
+
+
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as started:

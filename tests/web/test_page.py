@@ -79,6 +79,8 @@ def test_everything_is_reached_by_keyboard(page: Page, job: dict[str, Any]) -> N
         "#delete",
         "#zoom-in",
         "#follow",
+        "#bars",
+        "#edit",
         "canvas.roll",
         "#play",
         "#position",
@@ -206,10 +208,16 @@ def test_axe_finds_nothing(
         page.keyboard.press("?")
         found["shortcuts"] = violations(page)
         page.keyboard.press("Escape")
+        page.keyboard.press("e")
+        page.keyboard.press("Enter")
+        found["editing"] = violations(page)
+        page.evaluate("async () => (await import('/page/takes.js')).openTakes()")
+        found["several"] = violations(page)
+        page.keyboard.press("Escape")
         page.goto(f"/#/jobs/{bad_job['id']}")
         expect(page.locator("main [role=alert]")).to_be_visible()
         found["error"] = violations(page)
-    assert found == {"start": [], "result": [], "shortcuts": [], "error": []}
+    assert found == {key: [] for key in ("start", "result", "shortcuts", "editing", "several", "error")}
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import time
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -11,53 +12,22 @@ from playwright.sync_api import Page, expect
 from tests.app.service import wait_for
 from tests.web.steps import level, open_job, position
 
-# A file of clicks and the notes that belong to them, played by the page's own transport; gives, for each click, how
-# much later its note sounds, in ms. The two sounds are taken where they leave for the loudspeaker.
-TOGETHER = """async ([rate, seconds]) => {
-  const RealAnalyser = AnalyserNode;
-  const ends = [];
-  globalThis.AnalyserNode = class extends RealAnalyser { constructor(...a) { super(...a); ends.push(this); } };
-  const { transport } = await import("/page/transport.js");
-  const { NoteList } = await import("/page/notes.js");
-  const [sr, duration, spacing] = [44100, 60, 0.7];
-  const file = new DataView(new ArrayBuffer(44 + 2 * sr * duration));
-  const text = (at, letters) => [...letters].forEach((letter, i) => file.setUint8(at + i, letter.charCodeAt(0)));
-  text(0, "RIFF"); text(8, "WAVEfmt "); text(36, "data");
-  const size = 2 * sr * duration;
-  [[4, 36 + size], [16, 16], [24, sr], [28, 2 * sr], [40, size]].forEach(([at, n]) => file.setUint32(at, n, true));
-  [[20, 1], [22, 1], [32, 2], [34, 16]].forEach(([at, n]) => file.setUint16(at, n, true));
-  const notes = [];
-  for (let at = spacing; at < duration - 1; at += spacing) {
-    for (let k = 0; k < 400; k++) file.setInt16(44 + 2 * (Math.round(at * sr) + k), 20000 * Math.sin(0.5 * k), true);
-    notes.push({ onset: at, offset: at + 0.05, pitch: 96, velocity: 110, confidence: 1 });
+TOGETHER = (Path(__file__).parent / "together.js").read_text()
+# The transport's clock through ten minutes beside a player whose word is coarse, jitters and drifts from the sound
+# card's time; gives the distance of clock and player, in ms, at every look.
+TEN_MINUTES = """async () => {
+  const { Clock } = await import("/page/clock.js");
+  const clock = new Clock();
+  let seed = 1;
+  const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;
+  const drift = 1 + 200e-6;
+  const off = [];
+  for (let time = 0; time < 600; time += 0.025 + 0.02 * random()) {
+    const heard = time * drift;
+    clock.follow(Math.floor(heard / 0.01) * 0.01 + 0.005 + 0.006 * (random() - 0.5), time);
+    off.push(1000 * Math.abs(clock.positionAt(time) - heard));
   }
-  transport.open(URL.createObjectURL(new Blob([file.buffer], { type: "audio/wav" })), duration);
-  transport.setNotes(new NoteList(notes));
-  transport.setRate(rate);
-  transport.play();
-  while (ends.length < 2) await new Promise((done) => setTimeout(done, 10));
-  const { context } = ends[0];
-  const both = new ChannelMergerNode(context, { numberOfInputs: 2 });
-  ends.forEach((end, i) => end.connect(both, 0, i));
-  const tap = context.createScriptProcessor(1024, 2, 1);
-  both.connect(tap).connect(context.destination);
-  const onsets = [[], []];
-  const loudUntil = [-1, -1];
-  let heard = 0;
-  tap.onaudioprocess = ({ inputBuffer }) => {
-    onsets.forEach((found, channel) => inputBuffer.getChannelData(channel).forEach((sample, i) => {
-      if (Math.abs(sample) < 0.03) return;
-      const at = (heard + i) / sr;
-      if (at - loudUntil[channel] > 0.2) found.push(at);
-      loudUntil[channel] = at;
-    }));
-    heard += 1024;
-  };
-  await new Promise((done) => setTimeout(done, 1000 * seconds));
-  transport.close();
-  const [clicks, played] = onsets;
-  const off = (at) => 1000 * Math.min(...clicks.map((click) => Math.abs(at - click)));
-  return played.filter((at) => at > clicks[0] - 0.1 && at < clicks.at(-1) + 0.1).map(off);
+  return off;
 }"""
 
 
@@ -65,8 +35,8 @@ def test_the_playhead_moves_and_both_sound(page: Page, job: dict[str, Any]) -> N
     open_job(page, job)
     page.locator("#play").click()
     wait_for(lambda: position(page) > 1.0, what="the playhead past one second")
-    assert max(level(page, "original") for _ in range(5)) > 0.2
-    assert max(level(page, "notes") for _ in range(5)) > 0.2
+    for track in ("original", "notes"):
+        wait_for(lambda track=track: level(page, track) > 0.2, what=f"the sound of {track}")
     expect(page.locator(".time")).not_to_contain_text("0:00.0 /")
     page.locator("#play").click()
     stopped = position(page)
@@ -88,6 +58,7 @@ def test_the_balance_leaves_one(page: Page, job: dict[str, Any], heard: str, sil
 def test_the_speed_is_the_playheads(page: Page, job: dict[str, Any], speed: str) -> None:
     open_job(page, job)
     page.locator("#speed").select_option(speed)
+    page.locator("#loop").click()  # of everything: it goes on as long as the measurement needs
     page.locator("#play").click()
     wait_for(lambda: position(page) > 0.3, what="playback")
     measure = """async () => {
@@ -96,8 +67,8 @@ def test_the_speed_is_the_playheads(page: Page, job: dict[str, Any], speed: str)
       await new Promise((done) => setTimeout(done, 1500));
       return (1000 * (transport.position - p0)) / (performance.now() - t0);
     }"""
-    # A busy machine's sound may halt for a moment, so less than the speed is allowed, but no more.
-    assert 0.7 * float(speed) < page.evaluate(measure) < 1.08 * float(speed)
+    # A busy machine's sound halts now and then; some stretch is free of that.
+    wait_for(lambda: 0.92 < page.evaluate(measure) / float(speed) < 1.08, what="a second and a half at that speed")
 
 
 def test_a_dragged_loop_holds_the_playhead(page: Page, job: dict[str, Any]) -> None:
@@ -133,11 +104,43 @@ def test_a_click_on_the_roll_goes_there(page: Page, job: dict[str, Any]) -> None
 def test_original_and_notes_sound_together(page: Page, rate: float, worst_ms: float) -> None:
     page.goto("/")
     page.locator("body").click()  # sound needs a gesture
-    late = page.evaluate(TOGETHER, [rate, 3.5])
+    late = page.evaluate(TOGETHER, {"rate": rate, "seconds": 3.5})
     assert len(late) >= 3, late
     assert median(late) < worst_ms / 2 + 2, late
     # A busy machine may hand over one note too late.
     assert sum(off >= worst_ms for off in late) <= 1, late
+
+
+@pytest.mark.parametrize("begin", [300, 590])
+def test_they_are_together_anywhere_in_ten_minutes(page: Page, begin: float) -> None:
+    page.goto("/")
+    page.locator("body").click()
+    late = page.evaluate(TOGETHER, {"seconds": 3, "duration": 600, "from": begin, "sr": 8000})
+    assert len(late) >= 3, late
+    assert sum(off >= 20 for off in late) <= 1, late
+
+
+def test_ten_minutes_leave_the_playhead_in_time(page: Page) -> None:
+    page.goto("/")
+    off: list[float] = page.evaluate(TEN_MINUTES)
+    assert len(off) > 15_000
+    assert max(off) < 20
+    assert median(off) < 3
+
+
+def test_a_key_of_the_keyboard_sounds(page: Page, job: dict[str, Any]) -> None:
+    open_job(page, job)
+    page.locator("canvas.roll").click(position={"x": 10, "y": 100})
+    rises = """async () => {
+      const { transport } = await import("/page/transport.js");
+      for (let i = 0; i < 40; i++) {
+        if (transport.levels().transcription > 0.2) return true;
+        await new Promise((done) => setTimeout(done, 25));
+      }
+      return false;
+    }"""
+    assert page.evaluate(rises)
+    assert position(page) == 0, "the playhead stays"
 
 
 def test_what_the_browser_cannot_play_still_sounds_as_notes(page: Page, job: dict[str, Any]) -> None:

@@ -2,25 +2,15 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.app.service import finished, read, upload, wait_for
+from tests.app.service import read, wait_for
 from tests.web.steps import item, open_job, shown_notes
-
-
-@pytest.fixture
-def own_job(client: httpx.Client, recording: Path) -> Iterator[dict[str, Any]]:
-    """A job that the test may change."""
-    done = finished(client, upload(client, recording.read_bytes(), "Own etude.mp3"))
-    yield done
-    client.delete(done["links"]["self"])
 
 
 def test_a_slider_changes_the_notes_while_it_moves(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
@@ -66,17 +56,28 @@ def test_what_is_downloaded_is_what_the_api_gives(
     assert download.value.path().read_bytes() == client.get(job["links"][link]).content
 
 
-def test_one_archive_holds_the_midi_of_several(
+def test_one_archive_holds_what_was_chosen_of_several(
     page: Page, client: httpx.Client, job: dict[str, Any], own_job: dict[str, Any]
 ) -> None:
     page.goto("/")
     expect(item(page, "Own etude")).to_be_visible()
+    page.locator("#zip").click()
+    page.get_by_role("button", name="None", exact=True).click()
+    expect(page.locator("#take-zip")).to_be_disabled()
+    for one in (job, own_job):
+        page.locator(f"#take-job-{one['id']}").check()
+    page.locator("#take-kind-notes_csv").check()
+    expect(page.locator("#take-zip")).to_have_text("Download 4 files")
     with page.expect_download() as download:
-        page.locator("#zip").click()
+        page.locator("#take-zip").click()
+    expect(page.locator("#takes")).to_be_hidden()
     with zipfile.ZipFile(io.BytesIO(download.value.path().read_bytes())) as archive:
         assert archive.testzip() is None
         assert archive.read("Own etude.mid") == client.get(own_job["links"]["midi"]).content
-        assert client.get(job["links"]["midi"]).content in [archive.read(name) for name in archive.namelist()]
+        assert archive.read("Etude in C.csv") == client.get(job["links"]["notes_csv"]).content
+        assert sorted(archive.namelist()) == [
+            f"{name}.{end}" for name in ("Etude in C", "Own etude") for end in ("csv", "mid")
+        ]
 
 
 def test_the_list_survives_a_reload(page: Page, job: dict[str, Any]) -> None:

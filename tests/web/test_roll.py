@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.app.service import wait_for
 from tests.model.signals import TUNE
 from tests.web.steps import open_job
 
@@ -167,3 +168,51 @@ def test_a_note_tells_its_facts_under_the_pointer(page: Page, client: httpx.Clie
     page.locator("canvas.roll").hover(position={"x": x, "y": y})
     expect(page.locator(".tip")).to_be_visible()
     expect(page.locator(".tip")).to_contain_text(f"velocity {note['velocity']}")
+
+
+def test_the_strip_shows_how_loud_the_recording_is(page: Page, job: dict[str, Any]) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_job(page, job)
+    # Silence, a note that is struck just now, and the same one later.
+    moments = [TUNE[0][0] - 0.05, TUNE[0][0] + 0.02, TUNE[0][1] - 0.05]
+
+    def heights() -> list[int]:
+        counts: list[int] = page.evaluate(
+            """async (moments) => {
+              const [{ store }, { fitted }, { timeAxis }] = await Promise.all(
+                ["store", "view", "axis"].map((name) => import(`/page/${name}.js`)));
+              const { notes, duration } = store.get().roll;
+              const canvas = document.querySelector("canvas.strip");
+              const axis = timeAxis(fitted(duration, notes.range()), canvas.clientWidth);
+              return moments.map((at) => {
+                // Below the ruler, between two lines of the grid.
+                const { data } = canvas.getContext("2d").getImageData(axis.x(at), 20, 1, canvas.height - 20);
+                return data.filter((value, i) => i % 4 === 0 && value < 200).length;
+              });
+            }""",
+            moments,
+        )
+        return counts
+
+    wait_for(lambda: heights()[1] > 10, what="the waveform")
+    silent, struck, later = heights()
+    assert silent <= 3
+    assert struck > later > silent
+    assert any(url.endswith("/peaks") for url in asked)
+
+
+def test_the_grid_is_in_seconds_or_in_bars(page: Page, job: dict[str, Any]) -> None:
+    open_job(page, job)
+    labels = """async ([start, end, bars]) => {
+      const { gridLines } = await import("/page/axis.js");
+      const view = { start, end, low: 21, high: 108, duration: 600 };
+      const lines = gridLines({ view, bars, tempo: 90 }, 1000);
+      return lines.filter(({ label }) => label).map(({ time, label }) => [Math.round(1000 * time) / 1000, label]);
+    }"""
+    assert page.evaluate(labels, [0, 20, False])[:3] == [[0, "0:00"], [2, "0:02"], [4, "0:04"]]
+    # At 90 a minute a bar of four takes 2.667 s.
+    assert page.evaluate(labels, [0, 20, True])[:3] == [[0, "1"], [2.667, "2"], [5.333, "3"]]
+    assert page.evaluate(labels, [2, 5, True])[:3] == [[2, "1.4"], [2.667, "2"], [3.333, "2.2"]]
+    page.locator("#bars").click()
+    expect(page.locator("#bars")).to_have_attribute("aria-pressed", "true")

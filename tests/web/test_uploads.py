@@ -91,6 +91,18 @@ def test_cancelling(page: Page, client: httpx.Client, long_recording: Path) -> N
     assert client.get(f"/v1/transcriptions/{job_id}").json()["status"] == "cancelled"
 
 
+def test_what_is_under_way_survives_a_reload(page: Page, long_recording: Path) -> None:
+    page.goto("/")
+    choose(page, long_recording)
+    expect(page.locator("#cancel")).to_be_visible()
+    page.reload()
+    expect(page.locator("#cancel")).to_be_visible()
+    expect(page.locator("main h1")).to_have_text("Long evening.wav")
+    expect(item(page, "Long evening")).to_contain_text(re.compile("Next in line|Waiting|Starting|Transcribing"))
+    page.locator("#cancel").click()
+    expect(page.locator("main")).to_contain_text("Cancelled.")
+
+
 def test_cancelling_an_upload_sends_no_job(page: Page, client: httpx.Client, long_recording: Path) -> None:
     page.goto("/")
     before = client.get("/v1/transcriptions").json()["transcriptions"][:1]

@@ -34,7 +34,7 @@ const OF_REQUESTS = {
 export function adviceOnJob(error) {
   const [title, todo] = OF_JOBS[error.code] ?? OF_JOBS.internal;
   const calm = error.code === "cancelled";
-  return { title, todo, detail: calm ? "" : error.message, calm };
+  return { title, todo, detail: calm ? "" : capitalized(error.message), calm };
 }
 
 /** @param {import("./api.js").Problem} problem @returns {Advice} */
@@ -44,4 +44,8 @@ export function adviceOn(problem) {
   }
   const [title, todo] = OF_REQUESTS[problem.kind] ?? ["That did not work.", "Try again."];
   return { title, todo, detail: problem.kind === "network" ? "" : problem.message };
+}
+
+function capitalized(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

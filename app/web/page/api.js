@@ -39,9 +39,29 @@ export function decodeJob(job, options) {
   return ask(job.links.decode, { method: "POST", headers, body: JSON.stringify(options) });
 }
 
-/** @param {object} job */
-export function readRoll(job) {
-  return ask(job.links.piano_roll);
+/** Notes and duration, with the tag that names just these notes. @param {{piano_roll: string}} links */
+export async function readRoll(links) {
+  const answer = await reach(links.piano_roll);
+  if (!answer.ok) throw await problemOf(answer);
+  return { ...(await answer.json()), etag: answer.headers.get("ETag") };
+}
+
+/** All note lists of a job, newest first. @param {object} job */
+export async function readVersions(job) {
+  return (await ask(job.links.versions)).versions;
+}
+
+/**
+ * Keep edited notes as the newest version.
+ *
+ * @param {object} job
+ * @param {object[]} notes
+ * @param {string} etag of the newest version that is known
+ * @returns {Promise<object>} the version
+ */
+export function saveNotes(job, notes, etag) {
+  const headers = { "Content-Type": "application/json", "If-Match": etag };
+  return ask(job.links.notes, { method: "PUT", headers, body: JSON.stringify({ notes }) });
 }
 
 /** The bytes behind an address. @param {string} address @param {AbortSignal} [signal] */

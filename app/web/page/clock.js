@@ -1,3 +1,7 @@
+/** A player's word further off than this is a jump, not jitter. */
+const JUMP = 0.12;
+const LEAN = 0.06;
+
 /**
  * Relation between the sound card's time and the place in the recording: one straight line, from which both the
  * playhead and the notes are placed.
@@ -25,13 +29,17 @@ export class Clock {
   }
 
   /**
-   * Lean a little towards what the recording's player says: its word is coarse and jitters, its average is right.
+   * Follow what the recording's player says: its word is coarse and jitters, its average is right, so the line leans a
+   * little towards it.
    *
-   * @param {number} position
-   * @param {number} time
-   * @param {number} share 0 to 1
+   * @param {number} position seconds of the recording
+   * @param {number} time the context's
+   * @returns {boolean} false for a jump, which no leaning explains: the caller has to set the clock anew
    */
-  lean(position, time, share) {
-    this._position += share * (position - this.positionAt(time));
+  follow(position, time) {
+    const off = position - this.positionAt(time);
+    if (Math.abs(off) > JUMP) return false;
+    this._position += LEAN * off;
+    return true;
   }
 }

@@ -18,8 +18,8 @@ const SLIDERS = [
   { name: "highest_pitch", label: "Highest pitch", hint: "Nothing above it", min: 21, max: 108, step: 1, say: pitchName },
 ];
 
-/** The panel for whatever job is given to `show`. */
-export function createControls() {
+/** The panel for whatever job is given to `show`. @param {{onTune: () => void}} to called when other notes are asked for */
+export function createControls({ onTune }) {
   let jobId = null;
   const sliders = SLIDERS.map((spec) => createSlider(spec, changed));
   const tempo = createTempo(changed);
@@ -27,12 +27,12 @@ export function createControls() {
   const failure = h("div", { class: "message" });
   const busy = h("span", { class: "busy", hidden: true }, "Decoding…");
   const sender = createSender({ onBusy: (is) => { busy.hidden = !is; }, onDone: done, onFailed: failed });
-  const reset = button("Reset to defaults", () => sender.send(jobId, {}), { id: "reset" });
-  const element = h("details", { class: "tune", open: true },
-    h("summary", {}, "Tune the notes"),
-    h("div", { class: "tune-grid" }, ...fields.map((field) => field.element)),
-    h("div", { class: "row" }, reset, busy), failure);
-  return { element, show };
+  const reset = button("Reset to defaults", toDefaults, { id: "reset" });
+  const parts = h("fieldset", { class: "plain", "aria-label": "Tuning" },
+    h("div", { class: "tune-grid" }, ...fields.map((field) => field.element)), h("div", { class: "row" }, reset, busy));
+  const why = h("p", { class: "note", hidden: true }, "Save or discard your edits first: tuning finds the notes anew.");
+  const element = h("details", { class: "tune", open: true }, h("summary", {}, "Tune the notes"), why, parts, failure);
+  return { element, show, setEnabled };
 
   /** Show a job's options, but for what a hand is on. */
   function show(job) {
@@ -40,9 +40,21 @@ export function createControls() {
     if (!sender.pending) for (const field of fields) field.set(job.options[field.name]);
   }
 
+  /** @param {boolean} enabled */
+  function setEnabled(enabled) {
+    parts.disabled = !enabled;
+    why.hidden = enabled;
+  }
+
+  function toDefaults() {
+    sender.send(jobId, {});
+    onTune();
+  }
+
   function changed(name) {
     keepPitchesInOrder(sliders, name);
     sender.sendSoon(jobId, Object.fromEntries(fields.filter((field) => field.valid()).map((field) => [field.name, field.get()])));
+    onTune();
   }
 
   function done(job) {

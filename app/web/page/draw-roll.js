@@ -15,11 +15,11 @@ const THINNEST = 0.3;
 
 /**
  * @param {{ctx: CanvasRenderingContext2D, width: number, height: number}} surface
- * @param {{view: import("./view.js").View, notes: import("./notes.js").NoteList, palette: object}} what
+ * @param {{view: import("./view.js").View, notes: import("./notes.js").NoteList, palette: object, bars?: boolean, tempo?: number}} what
  */
-export function drawRoll({ ctx, width, height }, { view, notes, palette }) {
+export function drawRoll({ ctx, width, height }, { view, notes, palette, bars = false, tempo = 120 }) {
   drawRows(ctx, width, height, view, palette);
-  drawGrid(ctx, width, height, view, palette);
+  drawGrid(ctx, width, height, { view, bars, tempo, palette });
   drawNotes(ctx, width, height, { view, notes, palette });
   drawKeys(ctx, width, height, { view, palette });
 }
@@ -39,9 +39,9 @@ function drawRows(ctx, width, height, view, palette) {
   }
 }
 
-function drawGrid(ctx, width, height, view, palette) {
+function drawGrid(ctx, width, height, { view, bars, tempo, palette }) {
   const { x } = timeAxis(view, width);
-  for (const { time, label } of gridLines(view, width)) {
+  for (const { time, label } of gridLines({ view, bars, tempo }, width)) {
     ctx.fillStyle = label ? palette.gridStrong : palette.grid;
     ctx.fillRect(Math.round(x(time)), 0, 1, height);
   }

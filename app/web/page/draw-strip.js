@@ -6,22 +6,22 @@ const RULER = 18;
 
 /**
  * @param {{ctx: CanvasRenderingContext2D, width: number, height: number}} surface
- * @param {{view: import("./view.js").View, peaks: import("./waveform.js").Peaks | null, loop: object | null, looping: boolean, palette: object}} what
+ * @param {{view: import("./view.js").View, peaks: import("./waveform.js").Peaks | null, loop: object | null, looping: boolean, palette: object, bars: boolean, tempo: number}} what
  */
-export function drawStrip({ ctx, width, height }, { view, peaks, loop, looping, palette }) {
+export function drawStrip({ ctx, width, height }, { view, peaks, loop, looping, palette, bars, tempo }) {
   ctx.fillStyle = palette.paper;
   ctx.fillRect(0, 0, width, height);
   if (loop) drawLoop(ctx, width, height, { view, loop, looping, palette });
   if (peaks) drawPeaks(ctx, width, height, { view, peaks, palette });
-  drawRuler(ctx, width, view, palette);
+  drawRuler(ctx, width, { view, bars, tempo, palette });
 }
 
-function drawRuler(ctx, width, view, palette) {
+function drawRuler(ctx, width, { view, bars, tempo, palette }) {
   const { left, x } = timeAxis(view, width);
   ctx.font = "11px system-ui, sans-serif";
   ctx.textBaseline = "middle";
   ctx.textAlign = "left";
-  for (const { time, label } of gridLines(view, width)) {
+  for (const { time, label } of gridLines({ view, bars, tempo }, width)) {
     const at = Math.round(x(time));
     if (at < left) continue;
     ctx.fillStyle = palette.gridStrong;

@@ -38,6 +38,13 @@ export function day(moment) {
   return new Date(moment).toLocaleDateString("en", { day: "numeric", month: "long" });
 }
 
+/** Hours and minutes, with the day unless it is today's. @param {string} moment ISO 8601 */
+export function time(moment) {
+  const at = new Date(moment);
+  const hours = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  return at.toDateString() === new Date().toDateString() ? hours : `${day(moment)} ${hours}`;
+}
+
 /** A name without its ending. @param {string} fileName */
 export function stem(fileName) {
   return fileName.replace(/\.[^.]+$/, "") || fileName;

@@ -2,7 +2,7 @@
 
 import { adviceOn, adviceOnJob } from "./advice.js";
 import { readBytes, readJob } from "./api.js";
-import { announce, button, h, setText } from "./dom.js";
+import { announce, button, byId, h, setText } from "./dom.js";
 import { advice, cancelOrDelete } from "./job-parts.js";
 import { describe } from "./jobs.js";
 import { createResult } from "./result.js";
@@ -48,7 +48,9 @@ function welcome() {
   const picture = h("div", { class: "welcome-picture", "aria-hidden": "true" }, ...Array.from({ length: 14 }, () => h("i")));
   const element = h("div", { class: "welcome" }, picture,
     h("h1", {}, "Drop a recording, see its notes"),
-    h("p", {}, "Piano works best. Hear the original and the notes side by side, tune what you see, and take it along as MIDI."),
+    h("p", {}, "Piano works best. Hear the original and the notes side by side, tune and edit what you see, and take it along as MIDI."),
+    h("div", { class: "row welcome-ways" },
+      button("Choose files", () => byId("files").click(), { class: "primary" }), button("See an example", () => byId("example").click())),
     h("p", { class: "soft" }, "Files stay on this service and are removed after some days, or as soon as you delete them."));
   return { element, update() {} };
 }

@@ -6,15 +6,15 @@ import { button, h, setText } from "./dom.js";
 import { clock, counted, size } from "./format.js";
 import { hashOf } from "./route.js";
 import { isActive, store } from "./store.js";
+import { openTakes } from "./takes.js";
 import { cancelUpload, retryUpload } from "./uploads.js";
 import { readMore, refresh } from "./watch.js";
-import { downloadAllMidi } from "./zip-download.js";
 
 const STAGES = { starting: "Starting", transcribing: "Transcribing", writing: "Writing the notes" };
 
 /** @param {HTMLElement} place */
 export function showJobs(place) {
-  const zip = button("All MIDI (zip)", () => downloadAllMidi(store.get().jobs, problem), { id: "zip", class: "quiet" });
+  const zip = button("Download several", openTakes, { id: "zip", class: "quiet" });
   const problem = h("div", { class: "message" });
   const list = h("ul", { class: "job-list" });
   const more = button("Show older", readMore, { class: "wide" });

@@ -8,6 +8,7 @@ import { watchAddress } from "./route.js";
 import { requireSession, watchSession } from "./session.js";
 import { handleShortcuts } from "./shortcuts.js";
 import { transport } from "./transport.js";
+import { guardUploads } from "./uploads.js";
 import { refresh, watchJobs } from "./watch.js";
 
 await requireSession();
@@ -16,6 +17,7 @@ showIntake(byId("intake"));
 acceptDrops();
 showJobs(byId("jobs"));
 const { result } = showOpenJob(byId("main"));
-handleShortcuts(transport, result.stage);
+guardUploads();
+handleShortcuts(transport, result);
 watchJobs();
 watchSession(refresh);

@@ -12,10 +12,28 @@ export class NoteList {
     this.offset = Float64Array.from(sorted, (note) => note.offset);
     this.pitch = Uint8Array.from(sorted, (note) => note.pitch);
     this.velocity = Uint8Array.from(sorted, (note) => note.velocity);
-    this.confidence = Float32Array.from(sorted, (note) => note.confidence);
+    this.confidence = Float64Array.from(sorted, (note) => note.confidence);
     /** Softest and loudest velocity, but for the outermost. */
     this.velocityRange = usualRange(this.velocity);
     this._latestOffset = runningMaximum(this.offset);
+  }
+
+  /** One note as a plain value. @param {number} i */
+  note(i) {
+    return { onset: this.onset[i], offset: this.offset[i], pitch: this.pitch[i], velocity: this.velocity[i], confidence: this.confidence[i] };
+  }
+
+  /** All as plain values. */
+  toArray() {
+    return Array.from({ length: this.length }, (_, i) => this.note(i));
+  }
+
+  /** Index of the note that begins where another does, on its pitch; -1 if there is none. @param {{onset: number, pitch: number}} note */
+  find({ onset, pitch }) {
+    for (let i = this.firstFrom(onset); i < this.length && this.onset[i] === onset; i++) {
+      if (this.pitch[i] === pitch) return i;
+    }
+    return -1;
   }
 
   /** Index of the first note that starts at `time` or later. @param {number} time */

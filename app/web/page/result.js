@@ -1,48 +1,76 @@
-/** A finished recording: what it is, what to take, the picture, the sound, the tuning. */
+/** A finished recording: what it is, what to take, the picture, the sound, editing, tuning. */
 
 import { adviceOn } from "./advice.js";
-import { readRoll } from "./api.js";
 import { createControls } from "./controls.js";
-import { button, h, setText } from "./dom.js";
-import { clock, counted, day, stem } from "./format.js";
-import { advice, cancelOrDelete } from "./job-parts.js";
+import { button, h } from "./dom.js";
+import { createEditBar } from "./edit-bar.js";
+import { handleEdits } from "./edit-input.js";
+import { handleEditKeys } from "./edit-keys.js";
+import { createEditor } from "./editor.js";
+import { createHead } from "./head.js";
+import { advice } from "./job-parts.js";
 import { NoteList } from "./notes.js";
 import { createRoll } from "./roll.js";
-import { linkTo } from "./route.js";
-import { store } from "./store.js";
+import { findJob, keepJob, store } from "./store.js";
 import { transport } from "./transport.js";
 import { createTransportBar } from "./transport-bar.js";
+import { createVersions } from "./versions.js";
 import { readPeaks } from "./waveform.js";
+
+const MIDDLE_C = 60;
 
 /** One for the page; `show` is called with every new state of the open job, `leave` when another is opened. */
 export function createResult() {
+  const versions = createVersions();
   const roll = createRoll(transport);
-  const controls = createControls();
-  const head = createHead();
+  const editor = createEditor(roll.stage, { onNotes: showNotes, audition: (note) => transport.audition(note) });
+  const bar = createEditBar(editor, { add: addAtPlayhead, keep, refresh: () => versions.refresh(findJob(shown.id)) });
+  const controls = createControls({ onTune: () => versions.choose(0) });
+  const head = createHead(versions, editor.state);
   const failure = h("div", { class: "message" });
   const element = h("article", { class: "result" }, head.element, failure, roll.element,
     createTransportBar(transport, roll.showPosition), controls.element);
-  let shown = { id: null, revision: null };
+  let shown = { id: null, key: null };
   let abort = new AbortController();
-  return { element, show, leave, stage: roll.stage };
+
+  roll.tools.lastElementChild.append(bar.toggle);
+  roll.box.before(bar.element);
+  handleEdits(roll.canvas, roll.stage, editor);
+  handleEditKeys(editor, { canvas: roll.canvas, position: () => transport.position, save: bar.save });
+  versions.state.watch(["shown"], () => shown.id && show(findJob(shown.id)));
+  editor.state.watch(["dirty"], ({ dirty }) => controls.setEnabled(!dirty));
+  addEventListener("beforeunload", (event) => editor.state.get().dirty && event.preventDefault());
+  return { element, show, leave, edit, stage: roll.stage };
+
+  /** Begin or end editing by key. */
+  function edit() {
+    editor.setActive(!editor.state.get().active);
+    roll.canvas.focus({ preventScroll: true });
+  }
 
   function show(job) {
+    if (!job) return;
+    const isNew = shown.id !== job.id;
+    if (isNew) versions.open(job);
     head.show(job);
     controls.show(job);
-    const { id, revision } = shown;
-    if (id === job.id && revision === job.result.revision) return;
-    shown = { id: job.id, revision: job.result.revision };
-    load(job, id !== job.id);
+    roll.stage.set({ tempo: job.options.tempo });
+    const key = versions.keyOf(job);
+    if (shown.key === key) return;
+    shown = { id: job.id, key };
+    load(job, isNew);
   }
 
   function leave() {
     abort.abort();
     transport.close();
-    shown = { id: null, revision: null };
+    editor.setActive(false);
+    shown = { id: null, key: null };
     store.set({ roll: null });
   }
 
   async function load(job, isNew) {
+    const { key } = shown;
     if (isNew) {
       abort.abort();
       abort = new AbortController();
@@ -50,13 +78,12 @@ export function createResult() {
       roll.open(new NoteList([]), job.audio?.duration ?? 1);
     }
     try {
-      const { notes, duration } = await readRoll(job);
-      if (shown.id === job.id && shown.revision === job.result.revision) take(job, new NoteList(notes), duration, isNew);
+      const { notes, duration } = await versions.load(job);
+      if (shown.key === key) take(job, new NoteList(notes), duration, isNew);
       failure.replaceChildren();
     } catch (problem) {
-      if (shown.id !== job.id) return;
-      const again = button("Try again", () => load(job, isNew));
-      failure.replaceChildren(advice(adviceOn(problem), again));
+      if (shown.key !== key) return;
+      failure.replaceChildren(advice(adviceOn(problem), button("Try again", () => load(job, isNew))));
     }
   }
 
@@ -67,45 +94,44 @@ export function createResult() {
       transport.open(job.links.audio, duration);
       roll.open(notes, duration);
       showPeaks(job, duration, notes);
-    } else roll.setNotes(notes);
+    }
+    editor.open(historyName(job), notes);
+  }
+
+  /** Whatever the notes come from, the picture and the sound have the same. */
+  function showNotes(notes) {
+    const known = store.get().roll;
+    if (known && known.notes !== notes) store.set({ roll: { ...known, notes } });
+    roll.setNotes(notes);
     transport.setNotes(notes);
   }
 
   async function showPeaks(job, duration, notes) {
-    const peaks = await readPeaks(job.links.audio, { duration, notes, signal: abort.signal });
+    const peaks = await readPeaks(job, { duration, notes, signal: abort.signal });
     if (shown.id === job.id) roll.stage.set({ peaks });
   }
-}
 
-function createHead() {
-  const title = h("h1", {});
-  const facts = h("p", { class: "facts" });
-  const warnings = h("ul", { class: "warnings" });
-  const midi = h("a", { class: "button primary", id: "take-midi" }, "MIDI");
-  const json = h("a", { class: "button", id: "take-json" }, "JSON");
-  const csv = h("a", { class: "button", id: "take-csv" }, "CSV");
-  const link = button("Copy link", copyLink, { id: "copy-link" });
-  const remove = button("Delete", () => cancelOrDelete(id), { id: "delete", class: "danger-quiet" });
-  let id = null;
-  const element = h("header", { class: "head" },
-    h("div", {}, title, facts, warnings),
-    h("div", { class: "row takes" }, h("span", { class: "takes-label" }, "Download"), midi, json, csv, h("span", { class: "gap" }), link, remove));
-  return { element, show };
-
-  function show(job) {
-    id = job.id;
-    setText(title, stem(job.file.name));
-    setText(facts, [clock(job.audio?.duration ?? 0), counted(job.result.n_notes, "note"), `kept until ${day(job.expires_at)}`].join(" · "));
-    warnings.replaceChildren(...job.result.warnings.map((warning) => h("li", {}, warning)));
-    for (const [anchor, address, ending] of [[midi, job.links.midi, "mid"], [json, job.links.piano_roll, "json"], [csv, job.links.notes_csv, "csv"]]) {
-      anchor.href = address;
-      anchor.download = `${stem(job.file.name)}.${ending}`;
-    }
+  function addAtPlayhead() {
+    editor.add(transport.position, editor.state.get().selection[0]?.pitch ?? MIDDLE_C);
   }
 
-  async function copyLink() {
-    const copied = await navigator.clipboard?.writeText(linkTo(id)).then(() => true, () => false);
-    setText(link, copied ? "Copied" : "The address bar has it");
-    setTimeout(() => setText(link, "Copy link"), 2000);
+  async function keep() {
+    const job = findJob(shown.id);
+    const { mark } = editor;
+    const { number } = await versions.save(job, mark.notes.toArray());
+    if (shown.id === job.id) {
+      // What is shown is that version already.
+      shown.key = versions.keyOf(job, number);
+      editor.markKept(historyName(job, number), mark);
+      versions.choose(number);
+    }
+    const now = findJob(job.id);
+    if (now) keepJob({ ...now, result: { ...now.result, version: number } });
+    return number;
+  }
+
+  /** Not by the revision: edits of the found notes outlive another decoding. */
+  function historyName(job, number = versions.state.get().shown) {
+    return `${job.id} ${number}`;
   }
 }

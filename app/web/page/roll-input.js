@@ -5,9 +5,10 @@ import { panned, raised, stretched, zoomed } from "./view.js";
 
 const CLICK_PX = 4;
 const ZOOM_STEP = 1.25;
+const KEY_VELOCITY = 84;
 const LEAST_LOOP_PX = 6;
 
-/** @param {HTMLCanvasElement} canvas @param {object} stage @param {{seek: (time: number) => void}} transport */
+/** @param {HTMLCanvasElement} canvas @param {object} stage @param {import("./transport.js").transport} transport */
 export function handleRoll(canvas, stage, transport) {
   const fingers = new Map();
   let moved = 0;
@@ -26,8 +27,7 @@ export function handleRoll(canvas, stage, transport) {
     fingers.set(event.pointerId, event);
   });
   canvas.addEventListener("pointerup", (event) => {
-    const tapped = fingers.size === 1 && moved < CLICK_PX && event.offsetX > keysWidth(canvas.clientWidth);
-    if (tapped) transport.seek(axis().time(event.offsetX));
+    if (fingers.size === 1 && moved < CLICK_PX) tap(event);
     fingers.delete(event.pointerId);
   });
   canvas.addEventListener("pointercancel", (event) => fingers.delete(event.pointerId));
@@ -35,6 +35,12 @@ export function handleRoll(canvas, stage, transport) {
 
   function axis() {
     return timeAxis(stage.get().view, canvas.clientWidth);
+  }
+
+  /** Keys sound, elsewhere the playhead comes. */
+  function tap({ offsetX, offsetY }) {
+    if (offsetX > keysWidth(canvas.clientWidth)) transport.seek(axis().time(offsetX));
+    else transport.audition({ pitch: pitchAxis(stage.get().view, canvas.clientHeight).pitch(offsetY), velocity: KEY_VELOCITY });
   }
 
   function drag(last, event) {

@@ -3,6 +3,7 @@
 import { pitchAxis, timeAxis } from "./axis.js";
 import { readPalette, sharpCanvas } from "./canvas.js";
 import { button, h, oncePerFrame, setText } from "./dom.js";
+import { drawEdits } from "./draw-edits.js";
 import { drawKeys, drawRoll } from "./draw-roll.js";
 import { drawStrip } from "./draw-strip.js";
 import { clock, pitchName } from "./format.js";
@@ -14,22 +15,26 @@ import { fitted, following, zoomed } from "./view.js";
 
 const HELP = "Arrow keys move, plus and minus zoom, Shift with up and down zooms the pitches. A click plays from there.";
 
+/** What editing (editor.js) adds to the picture. */
+const NOTHING_SELECTED = { selected: new Set(), ghosts: null, band: null };
+
 /** @param {import("./transport.js").transport} transport */
 export function createRoll(transport) {
-  const stage = createStore({ view: fitted(1, null), notes: new NoteList([]), peaks: null, follow: true, palette: readPalette() });
+  const stage = createStore({ view: fitted(1, null), notes: new NoteList([]), peaks: null, follow: true, bars: false, tempo: 120, palette: readPalette(), editing: false, ...NOTHING_SELECTED });
   const strip = h("canvas", { class: "strip", "aria-hidden": "true" });
   const canvas = h("canvas", { class: "roll", tabindex: "0", role: "application", "aria-label": "Piano roll", "aria-description": HELP });
   const overlay = h("canvas", { class: "roll-overlay", "aria-hidden": "true" });
   const tip = h("div", { class: "tip", hidden: true });
   const minimap = createMinimap(stage, () => transport.position);
-  const element = h("section", { class: "roll-panel", "aria-label": "Notes" },
-    toolbar(stage, transport), h("div", { class: "roll-box" }, strip, canvas, overlay, tip), minimap.element);
+  const tools = toolbar(stage, transport);
+  const box = h("div", { class: "roll-box" }, strip, canvas, overlay, tip);
+  const element = h("section", { class: "roll-panel", "aria-label": "Notes" }, tools, box, minimap.element);
 
   const drawStripSoon = surface(strip, drawStrip, () => ({ ...stage.get(), ...transport.state.get() }));
-  const drawRollSoon = surface(canvas, drawRoll, () => stage.get());
+  const drawRollSoon = surface(canvas, drawAll, () => stage.get());
   const drawOverlaySoon = surface(overlay, (on, what) => drawPlayhead(on, what, strip.clientHeight), () => ({ ...stage.get(), position: transport.position, playing: transport.state.get().playing }));
-  stage.watch(["view", "notes", "palette"], drawRollSoon);
-  stage.watch(["view", "peaks", "palette"], drawStripSoon);
+  stage.watch(["view", "notes", "palette", "bars", "tempo", "selected", "ghosts", "band"], drawRollSoon);
+  stage.watch(["view", "peaks", "palette", "bars", "tempo"], drawStripSoon);
   stage.watch(["view", "notes", "palette"], drawOverlaySoon);
   transport.state.watch(["loop", "looping"], drawStripSoon);
   transport.state.watch(["position", "playing"], showPosition);
@@ -40,11 +45,11 @@ export function createRoll(transport) {
   handleStrip(strip, stage, transport);
   canvas.addEventListener("keydown", (event) => handleRollKey(event, stage));
   showTips(canvas, tip, stage);
-  return { element, stage, showPosition, open, setNotes };
+  return { element, tools, box, canvas, stage, showPosition, open, setNotes };
 
   /** A recording's first notes: all of it in sight. */
   function open(notes, duration) {
-    stage.set({ notes, peaks: null, follow: true, view: fitted(duration, notes.range()) });
+    stage.set({ notes, peaks: null, follow: true, view: fitted(duration, notes.range()), ...NOTHING_SELECTED });
   }
 
   /** Other notes of the same recording: nothing moves. */
@@ -61,6 +66,11 @@ export function createRoll(transport) {
     drawOverlaySoon();
     minimap.redraw();
   }
+}
+
+function drawAll(on, what) {
+  drawRoll(on, what);
+  drawEdits(on, what);
 }
 
 /** Draw a canvas again, once per frame, when it is asked for or has another size. */
@@ -101,12 +111,14 @@ function toolbar(stage, transport) {
   const follow = button("Follow", () => stage.set({ follow: !stage.get().follow }), { "aria-pressed": "true", id: "follow", title: "Keep the playhead in sight" });
   const range = h("span", { class: "range" });
   stage.watch(["follow"], (state) => follow.setAttribute("aria-pressed", String(state.follow)));
+  const bars = button("Bars", () => stage.set({ bars: !stage.get().bars }), { id: "bars", title: "Bars of the MIDI file instead of seconds" });
+  stage.watch(["bars"], (state) => bars.setAttribute("aria-pressed", String(state.bars)));
   stage.watch(["view"], ({ view }) => setText(range, `${clock(view.start)} – ${clock(view.end)}`));
   return h("div", { class: "row spread toolbar" },
     h("p", { class: "legend" }, h("span", { class: "legend-loud" }), "shade: loudness", h("span", { class: "legend-sure" }), "thickness: certainty"),
     h("div", { class: "row tight" }, range,
       button("−", zoom(1.6), { id: "zoom-out", "aria-label": "Zoom out" }), button("+", zoom(1 / 1.6), { id: "zoom-in", "aria-label": "Zoom in" }),
-      button("Fit", fit, { id: "fit" }), follow));
+      button("Fit", fit, { id: "fit" }), follow, bars));
 }
 
 /** What is under the pointer. */

@@ -1,22 +1,34 @@
 /**
  * The way of the sound:
  *
- *     original ------------------> level -> meter -+-> loudspeaker
- *     instrument -> compressor --> level -> meter -+
+ *     original --------------------------------> level -> meter -+-> limiter -> loudspeaker
+ *     instrument -+-> saturation --------------> level -> meter -+
+ *                 +-> room -+
+ *
+ * Nothing on the way of only one of the two takes time: together they are heard when they are played together.
  */
 
 import { Piano, SustainedTone } from "./piano.js";
+
+const INSTRUMENT_LEVEL = 0.7;
+/** Sums of notes up to this times full scale are bent; below `STRAIGHT` nothing is. */
+const HEADROOM = 4;
+const STRAIGHT = 0.6;
+const ROOM_LEVEL = 0.16;
+const ROOM_SECONDS = 1.1;
+const SATURATION_POINTS = 1025;
 
 /** Opened by the first press of play: browsers let no page sound before. */
 export class Sound {
   constructor() {
     this.context = new AudioContext({ latencyHint: "interactive" });
-    this._original = channel(this.context);
-    this._transcription = channel(this.context);
-    // Many notes at once add up; this keeps them from clipping.
-    const compressor = new DynamicsCompressorNode(this.context, { threshold: -14, ratio: 5, attack: 0.004, release: 0.2 });
-    compressor.connect(this._transcription.level);
-    this.instruments = { piano: new Piano(this.context, compressor), tone: new SustainedTone(this.context, compressor) };
+    const limiter = new DynamicsCompressorNode(this.context, { threshold: -3, knee: 3, ratio: 20, attack: 0.002, release: 0.15 });
+    limiter.connect(this.context.destination);
+    this._original = channel(this.context, limiter);
+    this._transcription = channel(this.context, limiter);
+    const desk = instrumentDesk(this.context);
+    desk.output.connect(this._transcription.level);
+    this.instruments = { piano: new Piano(this.context, desk.input), tone: new SustainedTone(this.context, desk.input) };
     this._source = null;
   }
 
@@ -41,10 +53,54 @@ export class Sound {
   }
 }
 
-function channel(context) {
+/**
+ * What the instruments play through: a small room, and a curve that bends instead of clipping where many notes add up.
+ *
+ * @param {BaseAudioContext} context
+ * @returns {{input: AudioNode, output: AudioNode}}
+ */
+export function instrumentDesk(context) {
+  const input = new GainNode(context, { gain: INSTRUMENT_LEVEL / HEADROOM });
+  const room = new ConvolverNode(context, { buffer: roomOf(context), disableNormalization: true });
+  const wet = new GainNode(context, { gain: ROOM_LEVEL });
+  const output = new WaveShaperNode(context, { curve: saturation() });
+  input.connect(output);
+  input.connect(room).connect(wet).connect(output);
+  return { input, output };
+}
+
+/** Noise that dies away and darkens, another one for each ear, the same each time; its power is that of one sample. */
+function roomOf(context) {
+  const length = Math.floor(ROOM_SECONDS * context.sampleRate);
+  const buffer = new AudioBuffer({ length, numberOfChannels: 2, sampleRate: context.sampleRate });
+  for (let ear = 0; ear < 2; ear++) {
+    let seed = 17 + ear;
+    let level = 0;
+    const samples = Float32Array.from({ length }, (_, n) => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
+      const share = n / length;
+      level += (0.5 - 0.42 * share) * (seed / 2 ** 31 - level);
+      return level * Math.exp(-6.9 * share);
+    });
+    const power = Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0));
+    buffer.copyToChannel(samples.map((value) => value / power), ear);
+  }
+  return buffer;
+}
+
+/** For inputs up to `HEADROOM`, which arrive divided by it: straight for what is soft, and never above 1. */
+function saturation() {
+  const bend = (value) => (value < STRAIGHT ? value : STRAIGHT + (1 - STRAIGHT) * Math.tanh((value - STRAIGHT) / (1 - STRAIGHT)));
+  return Float32Array.from({ length: SATURATION_POINTS }, (_, i) => {
+    const value = HEADROOM * ((2 * i) / (SATURATION_POINTS - 1) - 1);
+    return Math.sign(value) * bend(Math.abs(value));
+  });
+}
+
+function channel(context, output) {
   const level = new GainNode(context, { gain: 0 });
   const meter = new AnalyserNode(context, { fftSize: 1024 });
-  level.connect(meter).connect(context.destination);
+  level.connect(meter).connect(output);
   const samples = new Float32Array(meter.fftSize);
   return { level, read };
 

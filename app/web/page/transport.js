@@ -16,9 +16,8 @@ const TICK_MS = 25;
 /** Notes are handed over this long ahead: as long as the page may be busy. More in a hidden tab, with its slow timers. */
 const AHEAD = 0.4;
 const AHEAD_HIDDEN = 1.6;
-/** A player's word further off than this is a jump, not jitter. */
-const JUMP = 0.12;
-const LEAN = 0.06;
+/** Seconds that a single note is held. */
+const AUDITION = 0.4;
 
 class Transport {
   constructor() {
@@ -66,8 +65,16 @@ class Transport {
     return Math.min(Math.max(heard, 0), this.state.get().duration);
   }
 
+  /** Sound one note now. @param {{pitch: number, velocity: number}} note */
+  async audition({ pitch, velocity }) {
+    const { context, instruments } = this._open();
+    await context.resume();
+    const start = context.currentTime;
+    instruments[this.state.get().instrument].play({ pitch, velocity, start, end: start + AUDITION });
+  }
+
   levels() {
-    return this._sound && this.state.get().playing ? this._sound.levels() : { original: 0, transcription: 0 };
+    return this._sound ? this._sound.levels() : { original: 0, transcription: 0 };
   }
 
   toggle() {
@@ -136,12 +143,19 @@ class Transport {
     this.state.set({ looping, loop });
   }
 
+  _open() {
+    if (!this._sound) {
+      this._sound = new Sound();
+      this._sound.mix(this.state.get().balance);
+    }
+    return this._sound;
+  }
+
   async _launch() {
     const run = ++this._run;
-    const { position, rate, balance } = this.state.get();
-    const sound = (this._sound ??= new Sound());
+    const { position, rate } = this.state.get();
+    const sound = this._open();
     sound.attach(this._original.element);
-    sound.mix(balance);
     await sound.context.resume();
     const heard = run === this._run && (await this._original.start(position, rate));
     if (run !== this._run) return;
@@ -166,7 +180,8 @@ class Transport {
     const { duration, looping, loop, rate, instrument } = this.state.get();
     const now = context.currentTime;
     if (this._original.stalls) return this._moveTo(this._original.position, now, rate);
-    if (this._original.runs) this._keepTogether(now, rate);
+    const heard = this._original.position;
+    if (this._original.runs && !this._clock.follow(heard, now)) this._moveTo(heard, now, rate);
     const position = this._clock.positionAt(now);
     if (looping && loop && position >= loop.end) this.seek(loop.start);
     else if (position >= duration) this._end();
@@ -175,13 +190,6 @@ class Transport {
       const until = Math.min(position + ahead, looping && loop ? loop.end : Infinity);
       this._performer.advance(until, (at) => Math.max(now, this._clock.timeOf(at)), instruments[instrument]);
     }
-  }
-
-  _keepTogether(now, rate) {
-    const heard = this._original.position;
-    const isJump = Math.abs(heard - this._clock.positionAt(now)) > JUMP;
-    if (isJump) this._moveTo(heard, now, rate);
-    else this._clock.lean(heard, now, LEAN);
   }
 
   /** The player was held up by a slow disk or network: the notes wait for it. */

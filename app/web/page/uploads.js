@@ -8,6 +8,11 @@ const AT_ONCE = 2;
 const aborts = new Map();
 let counter = 0;
 
+/** A reload would lose what is not yet sent: let the browser ask. */
+export function guardUploads() {
+  addEventListener("beforeunload", (event) => store.get().uploads.some((one) => one.state !== "failed") && event.preventDefault());
+}
+
 /** @param {Iterable<File>} files */
 export function addFiles(files) {
   const list = [...files];

@@ -1,0 +1,32 @@
+"""Asking a decoding worker for something that a request waits for."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fastapi.concurrency import run_in_threadpool
+from kombu.exceptions import KombuError
+from redis import RedisError
+
+from app.api.context import Context
+from app.errors import Unavailable
+from app.replies import reply_key
+
+
+async def outcome_of(context: Context, request_id: str, send: Callable[..., None], *args: Any) -> str:
+    """Send a message by `send(*args, expires=...)` and wait for the worker's word on it.
+
+    Raises
+    ------
+    Unavailable
+        If the queue is away, or no worker answers in time.
+    """
+    seconds = context.settings.decode_seconds
+    try:
+        await run_in_threadpool(lambda: send(*args, expires=seconds))
+        answer = await context.async_redis.blpop([reply_key(request_id)], timeout=seconds)
+    except (KombuError, RedisError, OSError) as error:
+        raise Unavailable("The queue does not answer; the job is unchanged.") from error
+    if answer is None:
+        raise Unavailable("No worker answered in time; try again.")
+    return str(json.loads(answer[1])["outcome"])

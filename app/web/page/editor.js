@@ -1,0 +1,171 @@
+/**
+ * Editing the notes of the open recording: what is selected, what is done to it, undo and redo.
+ *
+ * The roll's stage shows what stands here; hands and keys call it (edit-input.js, edit-keys.js).
+ */
+
+import { History, moved, newNote, replacing, stretched } from "./edits.js";
+import { NoteList } from "./notes.js";
+import { createStore } from "./store.js";
+
+const FIRST_LENGTH = 0.3;
+const FIRST_VELOCITY = 80;
+
+/**
+ * @param {object} stage the roll's store: `editing`, `selected` (indices) and `ghosts` (notes as a hand would put them)
+ * @param {{onNotes: (notes: NoteList) => void, audition: (note: {pitch: number, velocity: number}) => void}} to
+ */
+export function createEditor(stage, { onNotes, audition }) {
+  const state = createStore({
+    active: false, canUndo: false, canRedo: false, dirty: false,
+    /** @type {import("./edits.js").Note[]} */ selection: [],
+  });
+  /** What was done to each recording's version since the page was loaded; going to another and back loses nothing. */
+  const histories = new Map();
+  let history = new History(new NoteList([]));
+  let key = null;
+  let last = { length: FIRST_LENGTH, velocity: FIRST_VELOCITY };
+
+  return {
+    state, open, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, undo, redo, markKept, discard, audition,
+    /** The notes as they are now; `markKept` takes it. */
+    get mark() {
+      return history.mark;
+    },
+  };
+
+  /** Other notes: those of `name`, or what was made of them already. @param {string} name @param {NoteList} notes */
+  function open(name, notes) {
+    if (name !== key || !history.isDirty) {
+      if (key && history.isDirty) histories.set(key, history);
+      history = histories.get(name) ?? new History(notes);
+      histories.delete(name);
+      key = name;
+    }
+    show([]);
+    return history.notes;
+  }
+
+  /** @param {boolean} active */
+  function setActive(active) {
+    stage.set({ editing: active });
+    state.set({ active });
+    if (!active) select([]);
+  }
+
+  /** @param {import("./edits.js").Note[]} selection */
+  function select(selection) {
+    const { notes } = history;
+    stage.set({ selected: new Set(selection.map((note) => notes.find(note))), ghosts: null });
+    state.set({ selection });
+    if (selection.length === 1) {
+      const [{ onset, offset, velocity }] = selection;
+      last = { length: offset - onset, velocity };
+    }
+  }
+
+  /** @param {import("./edits.js").Note} note */
+  function toggle(note) {
+    const { selection } = state.get();
+    const others = selection.filter((one) => one.onset !== note.onset || one.pitch !== note.pitch);
+    select(others.length < selection.length ? others : [...selection, note]);
+  }
+
+  function selectAll() {
+    select(history.notes.toArray());
+  }
+
+  /** The note after, or before, the one that is selected; else the one at `position`. @param {1 | -1} step @param {number} position */
+  function selectNext(step, position) {
+    const { notes } = history;
+    const { selection } = state.get();
+    const from = selection.length ? notes.find(selection.at(step > 0 ? -1 : 0)) + step : notes.firstFrom(position);
+    if (from < 0 || from >= notes.length) return;
+    select([notes.note(from)]);
+    audition(notes.note(from));
+  }
+
+  /** Show where a hand would put the selection. @param {Shift} shift */
+  function preview(shift) {
+    const ghosts = shifted(shift);
+    const before = stage.get().ghosts ?? state.get().selection;
+    if (ghosts.length && ghosts[0].pitch !== before[0].pitch) audition(ghosts[0]);
+    stage.set({ ghosts });
+  }
+
+  /**
+   * Put the selection there.
+   *
+   * @typedef {{seconds?: number, semitones?: number, onset?: number, offset?: number}} Shift of all, or of one end
+   * @param {Shift} shift
+   */
+  function commit(shift) {
+    const { selection } = state.get();
+    const wanted = shifted(shift);
+    const changed = wanted.some((note, i) => note.onset !== selection[i].onset || note.offset !== selection[i].offset || note.pitch !== selection[i].pitch);
+    if (changed) replace(selection, wanted);
+    else stage.set({ ghosts: null });
+  }
+
+  /** @param {number} onset @param {number} pitch */
+  function add(onset, pitch) {
+    const note = newNote(onset, last.length, pitch, last.velocity, stage.get().view.duration);
+    replace([], [note]);
+    audition(note);
+  }
+
+  function remove() {
+    const { selection } = state.get();
+    if (selection.length) replace(selection, []);
+  }
+
+  /** @param {number} velocity 1 to 127 */
+  function setVelocity(velocity) {
+    const { selection } = state.get();
+    if (!selection.length || selection.every((note) => note.velocity === velocity)) return;
+    replace(selection, selection.map((note) => ({ ...note, velocity })));
+    audition(state.get().selection[0]);
+  }
+
+  function undo() {
+    if (history.canUndo) show(history.undo());
+  }
+
+  function redo() {
+    if (history.canRedo) show(history.redo());
+  }
+
+  /** What stood at a mark is kept now, under another name. @param {string} name @param {object} mark */
+  function markKept(name, mark) {
+    history.markKept(mark);
+    key = name;
+    state.set({ dirty: history.isDirty });
+  }
+
+  /** Back to what is kept. */
+  function discard() {
+    history = new History(history.keptNotes);
+    show([]);
+  }
+
+  function shifted({ seconds = 0, semitones = 0, onset = 0, offset = 0 }) {
+    const { selection } = state.get();
+    const { duration } = stage.get().view;
+    if (onset) return stretched(selection, "onset", onset, duration);
+    if (offset) return stretched(selection, "offset", offset, duration);
+    return selection.length ? moved(selection, seconds, semitones, duration) : [];
+  }
+
+  function replace(gone, wanted) {
+    const change = replacing(history.notes, gone, wanted);
+    history.apply(change);
+    show(change.add.filter((note) => wanted.some((one) => one.onset === note.onset && one.pitch === note.pitch)));
+  }
+
+  /** Show the notes as they are now, with these selected. */
+  function show(selection) {
+    onNotes(history.notes);
+    state.set({ canUndo: history.canUndo, canRedo: history.canRedo, dirty: history.isDirty });
+    select(selection.filter((note) => history.notes.find(note) >= 0));
+  }
+}

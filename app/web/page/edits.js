@@ -1,0 +1,159 @@
+/**
+ * Changes of a note list, as plain values: what goes and what comes. So each can be undone, and any number of them
+ * takes no more memory than the notes that they touch.
+ *
+ * @typedef {{onset: number, offset: number, pitch: number, velocity: number, confidence: number}} Note
+ * @typedef {{remove: Note[], add: Note[]}} Change
+ */
+
+import { NoteList } from "./notes.js";
+
+export const LEAST_SECONDS = 0.02;
+const LOWEST = 21;
+const HIGHEST = 108;
+
+/** @param {NoteList} notes @param {Change} change @returns {NoteList} */
+export function applied(notes, { remove, add }) {
+  const gone = new Set(remove.map((note) => notes.find(note)));
+  const kept = [];
+  for (let i = 0; i < notes.length; i++) if (!gone.has(i)) kept.push(notes.note(i));
+  return new NoteList([...kept, ...add]);
+}
+
+/** @param {Change} change @returns {Change} */
+export function reversed({ remove, add }) {
+  return { remove: add, add: remove };
+}
+
+/**
+ * Put `wanted` in the place of `gone`. A pitch sounds once at a time: a note that sounds already ends where a wanted one
+ * begins, and a wanted one ends where the next begins.
+ *
+ * @param {NoteList} notes
+ * @param {Note[]} gone
+ * @param {Note[]} wanted
+ * @returns {Change}
+ */
+export function replacing(notes, gone, wanted) {
+  const free = new Set(gone.map((note) => notes.find(note)));
+  const remove = [...gone];
+  const add = [];
+  for (const note of wanted) {
+    let { offset } = note;
+    for (const i of inTheWay(notes, note)) {
+      if (free.has(i)) continue;
+      const other = notes.note(i);
+      if (other.onset - note.onset >= LEAST_SECONDS) {
+        offset = Math.min(offset, other.onset);
+      } else {
+        free.add(i);
+        remove.push(other);
+        if (note.onset - other.onset >= LEAST_SECONDS) add.push({ ...other, offset: note.onset });
+      }
+    }
+    add.push({ ...note, offset });
+  }
+  return { remove, add };
+}
+
+/** Shift in time and pitch, all alike and none over an edge. */
+export function moved(selection, seconds, semitones, duration) {
+  const first = Math.min(...selection.map((note) => note.onset));
+  const last = Math.max(...selection.map((note) => note.offset));
+  const low = Math.min(...selection.map((note) => note.pitch));
+  const high = Math.max(...selection.map((note) => note.pitch));
+  const by = clamp(seconds, -first, Math.max(0, duration - last));
+  const up = clamp(semitones, LOWEST - low, HIGHEST - high);
+  return selection.map((note) => ({ ...note, onset: moment(note.onset + by), offset: moment(note.offset + by), pitch: note.pitch + up }));
+}
+
+/** Move the ends. @param {Note[]} selection @param {"onset" | "offset"} end @param {number} seconds @param {number} duration */
+export function stretched(selection, end, seconds, duration) {
+  return selection.map((note) => {
+    if (end === "onset") return { ...note, onset: moment(clamp(note.onset + seconds, 0, note.offset - LEAST_SECONDS)) };
+    return { ...note, offset: moment(clamp(note.offset + seconds, note.onset + LEAST_SECONDS, Math.max(duration, note.offset))) };
+  });
+}
+
+/** A note that a person has set is sure. */
+export function newNote(onset, length, pitch, velocity, duration) {
+  const begin = clamp(onset, 0, Math.max(0, duration - LEAST_SECONDS));
+  const end = Math.max(begin + LEAST_SECONDS, Math.min(begin + length, duration));
+  return { onset: moment(begin), offset: moment(end), pitch: clamp(pitch, LOWEST, HIGHEST), velocity, confidence: 1 };
+}
+
+/** What was done to a note list, and back. */
+export class History {
+  /** @param {NoteList} notes as they are kept */
+  constructor(notes) {
+    this.notes = notes;
+    this._done = [];
+    this._undone = [];
+    this._kept = null;
+    /** The notes as they are kept. */
+    this.keptNotes = notes;
+  }
+
+  get canUndo() {
+    return this._done.length > 0;
+  }
+
+  get canRedo() {
+    return this._undone.length > 0;
+  }
+
+  /** Whether the notes differ from those that are kept. */
+  get isDirty() {
+    return (this._done.at(-1) ?? null) !== this._kept;
+  }
+
+  /** @param {Change} change */
+  apply(change) {
+    this.notes = applied(this.notes, change);
+    this._done.push(change);
+    this._undone = [];
+  }
+
+  /** @returns {Note[]} what came back */
+  undo() {
+    const change = this._done.pop();
+    this._undone.push(change);
+    this.notes = applied(this.notes, reversed(change));
+    return change.remove;
+  }
+
+  /** @returns {Note[]} what came back */
+  redo() {
+    const change = this._undone.pop();
+    this._done.push(change);
+    this.notes = applied(this.notes, change);
+    return change.add;
+  }
+
+  /** The notes as they are now, to be given to `markKept` once they are kept. */
+  get mark() {
+    return { change: this._done.at(-1) ?? null, notes: this.notes };
+  }
+
+  /** What stood at a mark is kept; more may have been done since. */
+  markKept({ change, notes }) {
+    this._kept = change;
+    this.keptNotes = notes;
+  }
+}
+
+/** Indices of the notes of its pitch that sound while a note does. */
+function inTheWay(notes, { onset, offset, pitch }) {
+  const [from, to] = notes.between(onset, offset);
+  const indices = Array.from({ length: to - from }, (_, k) => from + k);
+  return indices.filter((i) => notes.pitch[i] === pitch && notes.offset[i] > onset && notes.onset[i] < offset);
+}
+
+function clamp(value, least, most) {
+  return Math.min(Math.max(value, least), most);
+}
+
+/** The service keeps microseconds. */
+function moment(seconds) {
+  return Math.round(seconds * 1e6) / 1e6;
+}

@@ -1,0 +1,288 @@
+"""Changing notes by hand: choose, move, lengthen, add, delete, undo, save; and what becomes of it elsewhere."""
+
+import itertools
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.service import read, wait_for
+from tests.web.steps import open_job, shown_notes
+
+NOTES = """async () => {
+  const { notes } = (await import("/page/store.js")).store.get().roll;
+  return notes.toArray();
+}"""
+# Where on the page a moment of a pitch is, in the view that a recording opens with.
+POINT = """async ([seconds, pitch]) => {
+  const [{ fitted }, { timeAxis, pitchAxis }, { NoteList }] = await Promise.all(
+    ["view", "axis", "notes"].map((name) => import(`/page/${name}.js`)));
+  const canvas = document.querySelector("canvas.roll");
+  const box = canvas.getBoundingClientRect();
+  const view = fitted(globalThis.opened.duration, globalThis.opened.range);
+  const axis = pitchAxis(view, canvas.clientHeight);
+  return [box.x + timeAxis(view, canvas.clientWidth).x(seconds), box.y + axis.y(pitch) + axis.row / 2];
+}"""
+REMEMBER = """async () => {
+  const { notes, duration } = (await import("/page/store.js")).store.get().roll;
+  globalThis.opened = { range: notes.range(), duration };
+}"""
+
+
+def begin(page: Page, job: dict[str, Any]) -> list[dict[str, Any]]:
+    """Open a recording and edit it; gives its notes."""
+    open_job(page, job)
+    page.evaluate(REMEMBER)
+    page.locator("#edit").click()
+    return notes_of(page)
+
+
+def notes_of(page: Page) -> list[dict[str, Any]]:
+    notes: list[dict[str, Any]] = page.evaluate(NOTES)
+    return notes
+
+
+def point(page: Page, seconds: float, pitch: int) -> tuple[float, float]:
+    x, y = page.evaluate(POINT, [seconds, pitch])
+    return x, y
+
+
+def middle(note: dict[str, Any]) -> tuple[float, int]:
+    return (note["onset"] + note["offset"]) / 2, note["pitch"]
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, steps=3)
+    page.mouse.move(*end, steps=3)
+    page.mouse.up()
+
+
+def alone(notes: list[dict[str, Any]]) -> dict[str, Any]:
+    """A note of some length with nothing around it."""
+    return next(
+        note
+        for note in notes
+        if note["offset"] - note["onset"] > 0.3
+        and all(
+            other is note
+            or abs(other["pitch"] - note["pitch"]) > 3
+            or other["onset"] > note["offset"] + 0.5
+            or other["offset"] < note["onset"] - 0.5
+            for other in notes
+        )
+    )
+
+
+def changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
+    """What went and what came."""
+    return [note for note in before if note not in after], [note for note in after if note not in before]
+
+
+def expect_saved(page: Page, number: int) -> None:
+    expect(page.locator("#save")).to_be_disabled()
+    expect(page.locator("#version")).to_have_value(str(number))
+
+
+def test_what_is_edited_and_saved_is_what_everybody_downloads(
+    page: Page, client: httpx.Client, own_job: dict[str, Any]
+) -> None:
+    found = client.get(own_job["links"]["midi"]).content
+    before = begin(page, own_job)
+    page.mouse.click(*point(page, *middle(alone(before))))
+    expect(page.locator(".edit-bar")).to_contain_text("1 note selected")
+    page.keyboard.press("Delete")
+    assert shown_notes(page) == len(before) - 1
+    expect(page.locator(".edit-bar .hint")).to_contain_text("Not yet saved")
+    page.locator("#undo").click()
+    assert notes_of(page) == before
+    expect(page.locator(".edit-bar .hint")).not_to_contain_text("Not yet saved")
+    page.locator("#redo").click()
+    page.locator("#save").click()
+    expect_saved(page, 1)
+
+    page.reload()
+    open_job(page, own_job)
+    expect(page.locator("#version")).to_have_value("1")
+    assert notes_of(page) == [note for note in before if note != alone(before)]
+    with page.expect_download() as download:
+        page.locator("#take-midi").click()
+    assert download.value.suggested_filename == "Own etude (version 1).mid"
+    edited = client.get(own_job["links"]["midi"], params={"version": 1}).content
+    assert download.value.path().read_bytes() == edited != found
+
+    page.locator("#version").select_option("As found")
+    wait_for(lambda: notes_of(page) == before, what="the notes as they were found")
+    with page.expect_download() as download:
+        page.locator("#take-midi").click()
+    assert download.value.path().read_bytes() == found
+
+
+def test_a_note_is_moved_lengthened_and_shortened_by_hand(page: Page, own_job: dict[str, Any]) -> None:
+    before = begin(page, own_job)
+    note = alone(before)
+    drag(page, point(page, *middle(note)), point(page, middle(note)[0] + 0.4, note["pitch"] + 2))
+    (gone,), (moved,) = changed(before, notes_of(page))
+    assert gone == note
+    assert moved["pitch"] == note["pitch"] + 2
+    assert moved["onset"] - note["onset"] == pytest.approx(0.4, abs=0.03)
+    assert moved["offset"] - moved["onset"] == pytest.approx(note["offset"] - note["onset"])
+    assert (moved["velocity"], moved["confidence"]) == (note["velocity"], note["confidence"])
+
+    end = point(page, moved["offset"], moved["pitch"])
+    drag(page, (end[0] - 2, end[1]), point(page, moved["offset"] + 0.3, moved["pitch"]))
+    longer = changed(before, notes_of(page))[1][0]
+    assert longer["onset"] == moved["onset"]
+    assert longer["offset"] - moved["offset"] == pytest.approx(0.3, abs=0.05)
+
+    start = point(page, longer["onset"], longer["pitch"])
+    drag(page, (start[0] + 2, start[1]), point(page, longer["onset"] + 0.2, longer["pitch"]))
+    later = changed(before, notes_of(page))[1][0]
+    assert later["onset"] - longer["onset"] == pytest.approx(0.2, abs=0.05)
+    assert later["offset"] == longer["offset"]
+    for _ in range(3):
+        page.keyboard.press("Control+z")
+    assert notes_of(page) == before
+
+
+def test_notes_are_added_chosen_by_a_frame_and_deleted_together(page: Page, own_job: dict[str, Any]) -> None:
+    before = begin(page, own_job)
+    top = max(note["pitch"] for note in before) + 2
+    for seconds in (2.0, 4.0):
+        page.mouse.dblclick(*point(page, seconds, top))
+    _, added = changed(before, notes_of(page))
+    assert [(note["pitch"], note["confidence"]) for note in added] == [(top, 1), (top, 1)]
+    assert [note["onset"] for note in added] == [pytest.approx(2, abs=0.03), pytest.approx(4, abs=0.03)]
+    drag(page, point(page, 1.5, top), point(page, 6.0, top))
+    expect(page.locator(".edit-bar")).to_contain_text("2 notes selected")
+    page.locator("#velocity").fill("33")
+    page.locator("#velocity").press("Enter")
+    assert [note["velocity"] for note in changed(before, notes_of(page))[1]] == [33, 33]
+    page.locator("#remove-notes").click()
+    assert notes_of(page) == before
+    page.locator("#discard").click()
+    expect(page.locator("#undo")).to_be_disabled()
+    assert notes_of(page) == before
+
+
+def test_one_pitch_never_sounds_twice(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
+    before = begin(page, own_job)
+    note = alone(before)
+    page.mouse.click(*point(page, *middle(note)))
+    # Three copies laid into the held note cut it, and each other.
+    page.evaluate("document.querySelector('canvas.roll').focus()")
+    for seconds in (0.1, 0.2, 0.15):
+        page.evaluate("async (at) => (await import('/page/transport.js')).transport.seek(at)", note["onset"] + seconds)
+        page.keyboard.press("n")
+    own = sorted((n for n in notes_of(page) if n["pitch"] == note["pitch"]), key=lambda n: n["onset"])
+    assert len(own) >= 4
+    assert all(first["offset"] <= second["onset"] for first, second in itertools.pairwise(own))
+    page.keyboard.press("Control+s")
+    expect_saved(page, 1)
+    assert len(client.get(own_job["links"]["notes"]).json()["notes"]) == shown_notes(page)
+
+
+def test_editing_by_keys_alone(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
+    open_job(page, own_job)
+    before = notes_of(page)
+    page.keyboard.press("e")
+    expect(page.locator("#edit")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Enter")
+    first = before[0]
+    expect(page.locator("#status")).to_contain_text("at 0:0")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    _, (note,) = changed(before, notes_of(page))
+    assert note["pitch"] == first["pitch"] + 2
+    assert note["onset"] == pytest.approx(first["onset"] + 0.02)
+    assert note["offset"] == pytest.approx(first["offset"] + 0.04)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Control+s")
+    expect_saved(page, 1)
+    assert len(client.get(own_job["links"]["notes"]).json()["notes"]) == len(before) - 1
+    page.keyboard.press("Control+a")
+    expect(page.locator(".edit-bar")).to_contain_text(f"{len(before) - 1} notes selected")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.locator("#edit")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".edit-bar")).to_be_hidden()
+
+
+def test_what_somebody_else_saved_is_not_overwritten(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
+    before = begin(page, own_job)
+    page.mouse.click(*point(page, *middle(alone(before))))
+    page.keyboard.press("Delete")
+    answer = client.put(own_job["links"]["notes"], json={"notes": before[:3]}, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+    page.locator("#save").click()
+    expect(page.locator(".edit-bar [role=alert]")).to_contain_text("changed meanwhile")
+    assert read(client, own_job)["result"]["version"] == 1
+    page.locator("#save-anyway").click()
+    expect_saved(page, 2)
+    counts = [one["n_notes"] for one in client.get(own_job["links"]["versions"]).json()["versions"]]
+    assert counts == [len(before) - 1, 3, len(before)]
+
+
+def test_edits_wait_while_another_recording_is_open(page: Page, job: dict[str, Any], own_job: dict[str, Any]) -> None:
+    before = begin(page, own_job)
+    page.mouse.click(*point(page, *middle(alone(before))))
+    page.keyboard.press("Delete")
+    open_job(page, job)
+    assert shown_notes(page) == job["result"]["n_notes"]
+    open_job(page, own_job)
+    wait_for(lambda: shown_notes(page) == len(before) - 1, what="the edited notes")
+    page.locator("#undo").click()
+    assert notes_of(page) == before
+
+
+def test_tuning_waits_for_the_edits_and_then_shows_what_is_found(
+    page: Page, client: httpx.Client, own_job: dict[str, Any]
+) -> None:
+    before = begin(page, own_job)
+    page.mouse.click(*point(page, *middle(alone(before))))
+    page.keyboard.press("Delete")
+    expect(page.locator("#onset_threshold")).to_be_disabled()
+    page.locator("#save").click()
+    expect_saved(page, 1)
+    page.locator("#lowest_pitch").fill("60")
+    wait_for(lambda: min(note["pitch"] for note in notes_of(page)) >= 60, what="the notes that are found anew")
+    expect(page.locator("#version")).to_have_value("0")
+    kept = client.get(own_job["links"]["notes"]).json()["notes"]
+    assert len(kept) == len(before) - 1
+
+
+def test_leaving_with_unsaved_edits_asks(page: Page, own_job: dict[str, Any]) -> None:
+    before = begin(page, own_job)
+    page.mouse.click(*point(page, *middle(alone(before))))
+    page.keyboard.press("Delete")
+    asked: list[str] = []
+
+    def answer(dialog: Any) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", answer)
+    page.reload()
+    wait_for(lambda: asked == ["beforeunload"], what="the browser's question")
+
+
+def test_what_is_selected_is_seen(page: Page, own_job: dict[str, Any]) -> None:
+    note = alone(begin(page, own_job))
+    at = point(page, *middle(note))
+    colour = """([x, y]) => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+      const canvas = document.querySelector("canvas.roll");
+      const box = canvas.getBoundingClientRect();
+      const scale = canvas.width / canvas.clientWidth;
+      const data = canvas.getContext("2d").getImageData((x - box.x) * scale, (y - box.y) * scale, 1, 1).data;
+      done([...data].slice(0, 3));
+    })))"""
+    red, _, blue = page.evaluate(colour, at)
+    assert red < blue, "a note is blue-green"
+    page.mouse.click(*at)
+    red, _, blue = page.evaluate(colour, at)
+    assert red > 2 * blue, "a selected one is orange"
