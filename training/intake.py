@@ -10,7 +10,8 @@ left out of the labels (`Labels.remarks`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -230,6 +231,13 @@ def convert_audio(audio: Path, target: Path, *, sr: int | None = None) -> AudioS
     return summary
 
 
+@contextmanager
+def opened(audio: Path) -> Iterator[AudioReader]:
+    """Open a recording for decoding at the prepared rate."""
+    with audio.open("rb") as file, AudioReader(file, sr=SAMPLE_RATE, limits=LIMITS) as reader:
+        yield reader
+
+
 def read_any_rate(audio: Path) -> Waveform:
     """Read short audio of any kind as mono at the prepared rate, its level lowered as a whole if it exceeds full scale.
 
@@ -239,7 +247,7 @@ def read_any_rate(audio: Path) -> Waveform:
         If it cannot be read.
     """
     try:
-        with AudioReader(audio, sr=SAMPLE_RATE, limits=LIMITS) as reader:
+        with opened(audio) as reader:
             waveform = np.concatenate(list(reader.blocks()))
     except ModelError as error:
         raise DataError(f"{audio}: {error.message}") from error
@@ -251,7 +259,7 @@ def write_blocks(audio: Path, target: Path, gain: float, sr: int | None) -> tupl
     peak = 0.0
     try:
         with (
-            AudioReader(audio, sr=SAMPLE_RATE, limits=LIMITS) as reader,
+            opened(audio) as reader,
             soundfile.SoundFile(target, "w", SAMPLE_RATE, 1, "PCM_16") as file,
         ):
             if sr is not None and reader.summary.sr != sr:

@@ -206,7 +206,7 @@ def test_training_hears_what_a_request_hears(tmp_path: Path) -> None:
     time = np.arange(3 * 22050) / 22050
     soundfile.write(tmp_path / "a.flac", 0.4 * np.stack([np.sin(2000 * time), np.cos(3000 * time)], axis=1), 22050)
     summary = convert_audio(tmp_path / "a.flac", tmp_path / "b.wav")
-    with AudioReader(tmp_path / "a.flac", sr=16000, limits=AudioLimits()) as reader:
+    with (tmp_path / "a.flac").open("rb") as file, AudioReader(file, sr=16000, limits=AudioLimits()) as reader:
         served = np.concatenate(list(reader.blocks()))
     assert summary.sr == 22050
     np.testing.assert_allclose(read_audio(tmp_path / "b.wav"), served, atol=1.01 / 32768)

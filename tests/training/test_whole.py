@@ -161,7 +161,7 @@ def test_the_lines_for_musicnet_do_what_they_say(tmp_path: Path, server: Server)
         outcome = subprocess.run(
             [sys.executable, *words],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
