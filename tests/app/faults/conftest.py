@@ -19,6 +19,9 @@ def long_tune(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return encode(tmp_path_factory.mktemp("long") / "long.flac", wave, sr=16000, kind="flac").read_bytes()
 
 
+SHARED_PARTS = 3
+
+
 @pytest.fixture(scope="session")
 def shared_stack() -> Iterator[Stack]:
     """API, one worker and a sweeper on SQLite."""
@@ -44,10 +47,7 @@ def stack(shared_stack: Stack, expected: Files) -> Iterator[Stack]:
         shared_stack.start_redis()  # a test that failed has left it so
     clear(shared_stack)
     yield shared_stack
-    for part in shared_stack.parts:
-        assert part.process is not None
-        if part.process.poll() is not None:
-            shared_stack.start(part)
+    shared_stack.keep(SHARED_PARTS)
 
 
 @pytest.fixture

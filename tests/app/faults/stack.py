@@ -32,6 +32,8 @@ QUICK = {
     "job_base_seconds": "60",
 }
 Files = dict[str, dict[str, Any]]
+# Far above what a machine needs that has nothing else to do; nothing is measured here.
+PATIENCE = 240.0
 
 
 @dataclass
@@ -80,7 +82,7 @@ class Stack:
             return part.start()
         part.spawn()
         if part.words[0] == "worker":
-            wait_for(lambda: self._has_children(part), what=f"children of {part.words}\n{part.log[-3000:]}")
+            wait_for(lambda: self._has_children(part), seconds=PATIENCE, what=f"a child of {part.words}")
         return part
 
     def api(self, **settings: str) -> Service:
@@ -98,6 +100,16 @@ class Stack:
         children = children_of(part.process.pid)
         part.stop(signal.SIGKILL)
         wait_for(lambda: not any(is_alive(child) for child in children), what="the end of the children")
+
+    def keep(self, number: int) -> None:
+        """End all parts but the first ones, which are started where a test has left them dead."""
+        for part in self.parts[number:]:
+            if part.process is not None and part.process.poll() is None:
+                self.kill(part)
+        del self.parts[number:]
+        for part in self.parts:
+            if part.process is None or part.process.poll() is not None:
+                self.start(part)
 
     def close(self) -> None:
         for part in self.parts:
@@ -142,7 +154,8 @@ class Stack:
     def wait_reached(self, place: str) -> int:
         """Wait until a process comes to an armed place; gives its id."""
         reached = self.breakpoints / f"{place}.reached"
-        return int(wait_for(lambda: reached.exists() and reached.read_text(), what=f"somebody at {place}"))
+        pid = wait_for(lambda: reached.exists() and reached.read_text(), seconds=PATIENCE, what=f"somebody at {place}")
+        return int(pid)
 
     def release(self, place: str) -> None:
         """Let everybody pass."""
@@ -155,7 +168,7 @@ class Stack:
         with repository(self.configuration.database) as jobs:
             return list(jobs.page(owner=None, size=10_000, after=None))
 
-    def settle(self, *, seconds: float = 240.0) -> dict[str, Job]:
+    def settle(self) -> dict[str, Job]:
         """Wait until every job has ended; gives them by id."""
 
         def ended() -> list[Job]:
@@ -163,7 +176,7 @@ class Stack:
             return rows if all(row.status in TERMINAL for row in rows) else []
 
         try:
-            return {row.id: row for row in wait_for(ended, seconds=seconds, what="the end of all jobs")}
+            return {row.id: row for row in wait_for(ended, seconds=PATIENCE, what="the end of all jobs")}
         except AssertionError as error:
             states = [(row.id, str(row.status), row.attempts, row.stage) for row in self.rows()]
             raise AssertionError(f"{error}\n{states}\n{self.parts[0].log[-6000:]}") from None

@@ -125,7 +125,6 @@ def test_an_endless_decode_is_ended_by_the_wall_clock(
     stack.release(DECODING)
     assert (row.status, row.error_code) == (Status.FAILED, ErrorCode.TIMED_OUT)
     stack.kill(impatient)
-    stack.parts.remove(impatient)
     stack.start(worker)
     assert client.delete(endless["links"]["self"]).status_code == 204
     assert_one_result_each(stack, [upload(client, tune)], expected)

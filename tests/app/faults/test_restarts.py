@@ -85,6 +85,3 @@ def test_a_rolling_restart_under_load(
     unknown = [{"id": row.id} for row in stack.rows() if row.id not in known]
     assert len(unknown) <= len(callers) * 2
     assert_one_result_each(stack, [*jobs, *unknown], expected)
-    for part in (second_api, second_worker):
-        part.stop()
-        stack.parts.remove(part)
