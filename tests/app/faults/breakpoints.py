@@ -88,10 +88,10 @@ def after_every_block(place: str, function: Callable[..., Any]) -> Callable[...,
 def put_into_a_worker(**_: Any) -> None:
     """In a worker's child, which alone has torch."""
     from app.worker import results, watch
-    from model.audio import AudioReader
+    from app.worker.confined.reader import ConfinedReader
     from model.transcriber import Transcriber
 
-    AudioReader.blocks = after_every_block(DECODING, AudioReader.blocks)  # type: ignore[method-assign]
+    ConfinedReader.blocks = after_every_block(DECODING, ConfinedReader.blocks)  # type: ignore[method-assign]
     Transcriber._hear = before_each(NETWORK, Transcriber._hear)  # type: ignore[method-assign]
     results._put = after_each(WRITING, results._put)
     watch.STUCK_SECONDS = float(os.environ.get("STUCK_SECONDS", watch.STUCK_SECONDS))
