@@ -44,18 +44,27 @@ class Client:
     stop: threading.Event = field(default_factory=threading.Event)
     accepted: list[dict[str, Any]] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    last_has_ended: bool = False
 
     def run(self) -> None:
+        """One job after another, so that no queue grows however slow the machine is."""
         turn = itertools.cycle(self.urls)
-        while not self.stop.wait(0.05):
+        while not self.stop.is_set():
             with contextlib.suppress(httpx.TransportError), httpx.Client(base_url=next(turn), timeout=30) as client:
                 self._once(client)
 
     def _once(self, client: httpx.Client) -> None:
-        answer = client.post("/v1/transcriptions", files={"file": ("tune.wav", self.data)})
-        if answer.status_code == 202:
-            self.accepted.append(answer.json())
-        elif not (answer.status_code == 503 and "Retry-After" in answer.headers):
+        """The next upload, or a look at the last one."""
+        if self.accepted and not self.last_has_ended:
+            answer = client.get(self.accepted[-1]["links"]["self"])
+            self.last_has_ended = answer.status_code == 200 and answer.json()["status"] == "succeeded"
+            self.stop.wait(0.1)
+        else:
+            answer = client.post("/v1/transcriptions", files={"file": ("tune.wav", self.data)})
+            if answer.status_code == 202:
+                self.accepted.append(answer.json())
+                self.last_has_ended = False
+        if not (answer.is_success or (answer.status_code == 503 and "Retry-After" in answer.headers)):
             self.unexpected.append(answer.text)
 
 
