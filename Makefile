@@ -1,5 +1,6 @@
 # make run    start the service (installs what it needs the first time)
 # make test   install, then check style, types, import rules, and run all tests
+# make test-faults    only the tests that break the running parts (they are part of make test)
 # make setup  install only
 #
 # make audit     ask for known flaws of everything that is installed (needs the network)
@@ -20,12 +21,15 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) | cksum | tr -d ' ')
 TEST_STAMP := $(VENV)/.installed-test-$(shell cat $(LOCKS) requirements-test.lock | cksum | tr -d ' ')
 TOOLS_STAMP := $(VENV)/.installed-tools-$(shell cksum < requirements-tools.lock | tr -d ' ')
 
-.PHONY: run setup test lint audit licences lock
+.PHONY: run setup test test-faults lint audit licences lock
 
 run: $(STAMP)
 	@exec $(BIN)/amt serve
 
 setup: $(STAMP)
+
+test-faults: $(TEST_STAMP)
+	$(BIN)/python -m pytest tests/app/faults
 
 test: $(TEST_STAMP) lint
 	$(BIN)/python -m pytest

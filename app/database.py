@@ -34,9 +34,12 @@ def is_current(engine: Engine) -> bool:
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    """Readers beside one writer, and a commit that outlives a power cut (WAL alone would not sync at commit)."""
+    """Readers beside one writer, a commit that outlives a power cut (WAL alone would not sync at commit), and rows
+    that are overwritten when they are deleted.
+    """
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
     cursor.close()

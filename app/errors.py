@@ -1,9 +1,13 @@
 """What the API answers when it does not do what was asked: RFC 9457 problems, each with its status."""
 
+import errno
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from starlette.exceptions import HTTPException
+
+# What the system says when a disk, a quota or a largest file size is used up.
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Problem(HTTPException):

@@ -1,6 +1,7 @@
-"""When each queue was last consumed, kept in Redis: a worker's process may live and yet do nothing."""
+"""When each queue was last consumed, kept in Redis: a worker's process may live and yet do nothing.
 
-import time
+The age is what is missing from a key's time to live, so that one clock alone, Redis's own, is asked.
+"""
 
 from redis import Redis
 
@@ -9,18 +10,23 @@ FORGOTTEN_AFTER = 86_400
 
 def note_consumption(redis: Redis, queue: str) -> None:
     """Say that `queue` is being worked on just now."""
-    redis.set(f"amt:consumed:{queue}", time.time(), ex=FORGOTTEN_AFTER)
+    redis.set(f"amt:consumed:{queue}", 1, ex=FORGOTTEN_AFTER)
 
 
 def silence(redis: Redis, queue: str) -> float | None:
     """Seconds since `queue` was last worked on, or None if it never was."""
-    noted = redis.get(f"amt:consumed:{queue}")
-    return None if noted is None else max(0.0, time.time() - float(noted))
+    left_ms = redis.pttl(f"amt:consumed:{queue}")
+    return None if left_ms < 0 else max(0.0, FORGOTTEN_AFTER - left_ms / 1000)
 
 
 def begin_canary(redis: Redis, queue: str, *, seconds: int) -> bool:
     """Whether a new canary may be sent: at most one is on its way."""
     return bool(redis.set(f"amt:canary:{queue}", 1, nx=True, ex=seconds))
+
+
+def canary_waits(redis: Redis, queue: str) -> bool:
+    """Whether a canary is on its way."""
+    return bool(redis.exists(f"amt:canary:{queue}"))
 
 
 def end_canary(redis: Redis, queue: str) -> None:

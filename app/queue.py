@@ -11,6 +11,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from redis import Redis, RedisError
 
+from app.logs import present_request_id
 from app.settings import Settings
 
 TRANSCRIBE = "transcribe"
@@ -21,6 +22,8 @@ CANARY = "canary"
 CHECK_MODELS = "check_models"
 # Above the wall clock that the job itself keeps (app.worker.watch), which is the one that normally ends it.
 HARD_LIMIT_MARGIN = 120
+# Redis serves nobody else while it gives out a range.
+MESSAGES_AT_ONCE = 1000
 
 
 def build_celery(settings: Settings) -> Celery:
@@ -70,7 +73,13 @@ def send_transcription(celery: Celery, job_id: str, attempt: int) -> None:
 def send_decoding(celery: Celery, job_id: str, request_id: str, options: dict[str, Any], *, expires: float) -> None:
     """Ask for a new decoding of a job's activations."""
     celery.send_task(
-        DECODE, args=[job_id, request_id, options], task_id=request_id, queue=DECODE, expires=expires, retry=False
+        DECODE,
+        args=[job_id, request_id, options],
+        task_id=request_id,
+        queue=DECODE,
+        headers={"request_id": present_request_id()},
+        expires=expires,
+        retry=False,
     )
 
 
@@ -81,9 +90,17 @@ def send_edit(celery: Celery, job_id: str, request_id: str, base: int, *, expire
     )
 
 
-def send_canary(celery: Celery, queue: str, *, expires: float) -> None:
-    """Send an empty task, to see that somebody consumes."""
-    celery.send_task(CANARY, args=[queue], queue=queue, expires=expires, retry=False)
+def send_canary(celery: Celery, queue: str) -> None:
+    """Send an empty task, to see that somebody consumes.
+
+    It does not expire: a worker whose clock is ahead would discard it, and look as if it did nothing.
+    """
+    celery.send_task(CANARY, args=[queue], queue=queue, retry=False)
+
+
+def messages_waiting(redis: Redis, queue: str) -> int:
+    """How many messages lie in a queue, canaries included."""
+    return int(redis.llen(queue))
 
 
 def send_model_check(celery: Celery) -> None:
@@ -97,8 +114,12 @@ def announced_jobs(redis: Redis) -> set[str]:
     What was given out does not count: a worker takes no more messages than it runs, so a job that still waits though
     its message was given out has lost it with that worker. (Redis would give it out again, but only after hours.)
     """
-    messages = [str(message) for message in redis.lrange(TRANSCRIBE, 0, -1)]
-    return {job for message in messages if (job := _job_of(message)) is not None}
+    found: set[str] = set()
+    start = 0  # new messages come in here, old ones leave at the other end: none is passed over
+    while messages := redis.lrange(TRANSCRIBE, start, start + MESSAGES_AT_ONCE - 1):
+        found |= {job for message in messages if (job := _job_of(str(message))) is not None}
+        start += MESSAGES_AT_ONCE
+    return found
 
 
 def _job_of(message: str) -> str | None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
 
 from app.database import open_database
 
@@ -15,11 +17,21 @@ def migrate(url: str) -> None:
     engine = open_database(url)
     try:
         with engine.begin() as connection:
-            config = migration_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade(connection, "head")
     finally:
         engine.dispose()
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Bring the tables to a revision that is not older than theirs."""
+    config = migration_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def known_revisions() -> set[str]:
+    """Every revision that this code can bring tables to."""
+    return {script.revision for script in ScriptDirectory.from_config(migration_config()).walk_revisions()}
 
 
 def migration_config() -> Config:

@@ -99,6 +99,14 @@ class Settings(BaseSettings):
         50 * 2**30, ge=0, description="Bytes of recordings kept for one caller; 0 is without limit."
     )
     worker_name: str = Field("", description="Name of this worker among all; unset means host name and process id.")
+    webhook_networks: str = Field(
+        "",
+        description="Networks, such as `10.0.0.0/8,fd00::/8`, into which webhooks may go although they are private.",
+    )
+    metrics: Literal["local", "open", "off"] = Field(
+        "local", description="Who may read `/metrics`: programs of this machine, everybody who reaches it, or nobody."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people, or one JSON document each.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line to write."
     )
@@ -140,6 +148,12 @@ class Settings(BaseSettings):
         if url and not url.startswith("file:///"):
             raise ValueError("must start with file:///")
         return url
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        _parse_networks(text)
+        return text
 
     @property
     def is_private(self) -> bool:
@@ -189,6 +203,11 @@ class Settings(BaseSettings):
         return _split(self.cors_origins)
 
     @property
+    def webhook_allowed_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Private networks into which webhooks may go."""
+        return _parse_networks(self.webhook_networks)
+
+    @property
     def longest_job_seconds(self) -> float:
         """Time that a job of the longest allowed recording may take."""
         return self.job_base_seconds + self.job_seconds_per_second * self.max_seconds
@@ -236,6 +255,10 @@ def is_loopback(host: str) -> bool:
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _parse_networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(part) for part in _split(text)]
 
 
 def _sentence(error: dict[str, object]) -> str:

@@ -21,13 +21,25 @@ from app.connections import open_redis
 from app.database import open_database, session_factory
 from app.events import error_document, forget, make_event, publish
 from app.heartbeats import begin_canary, silence
+from app.jobs.lease_watch import LeaseWatch
 from app.jobs.repository import JobRepository
 from app.jobs.states import ErrorCode, Status
 from app.jobs.table import Job
-from app.queue import QUEUES, announced_jobs, build_celery, send_canary, send_transcription
+from app.metrics import JOBS_ENDED, SWEEPER_ACTIONS, count
+from app.queue import (
+    QUEUES,
+    TRANSCRIBE,
+    announced_jobs,
+    build_celery,
+    messages_waiting,
+    send_canary,
+    send_transcription,
+)
 from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import JOBS, Storage, job_prefix
+from app.webhooks.deliver import Deliverer
+from app.webhooks.repository import WebhookRepository
 
 log = logging.getLogger(__name__)
 
@@ -35,25 +47,43 @@ CANARY_SECONDS = 30
 # An unfinished file so old belongs to a process that was killed.
 ABANDONED_SECONDS = 86_400
 HOUSEKEEPING_SECONDS = 60.0
+# Messages sent again in one round; a flushed queue of thousands must not keep a round from its other steps.
+RESENT_AT_ONCE = 500
 
 
 class Sweeper:
     """One round after another over the job table, the queues and the store."""
 
-    def __init__(self, settings: Settings, jobs: JobRepository, storage: Storage, redis: Redis, celery: Celery) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: JobRepository,
+        webhooks: WebhookRepository,
+        storage: Storage,
+        redis: Redis,
+        celery: Celery,
+    ) -> None:
         self._settings = settings
         self._jobs = jobs
+        self._webhooks = webhooks
         self._storage = storage
         self._redis = redis
         self._celery = celery
         self._kept_house = float("-inf")
+        self._leases = LeaseWatch(seconds=settings.lease_seconds)
 
     def sweep(self) -> None:
         """One round. A step whose part of the service is away is left for the next round."""
         steps: list[Callable[[], None]] = [self.recover_lost_jobs, self.announce_waiting_jobs, self.send_canaries]
         if time.monotonic() - self._kept_house >= HOUSEKEEPING_SECONDS:
             self._kept_house = time.monotonic()
-            steps += [self.expire_jobs, self.remove_files, self.remove_abandoned_files, self.remove_files_without_job]
+            steps += [
+                self.expire_jobs,
+                self.remove_files,
+                self.remove_abandoned_files,
+                self.remove_files_without_job,
+                self._jobs.empty_log,
+            ]
         for step in steps:
             try:
                 step()
@@ -62,24 +92,29 @@ class Sweeper:
 
     def recover_lost_jobs(self) -> None:
         """Queue again what a lost worker ran, or give it up after too many of them."""
-        for job in self._jobs.lost(utc_now()):
+        for job in self._leases.silent(self._jobs.running()):
             if self._jobs.recover(job, max_attempts=self._settings.max_attempts):
                 self._say_recovered(job.id)
 
     def announce_waiting_jobs(self) -> None:
         """Send messages until there are as many as waiting jobs; a message brings the job whose turn it is.
 
+        Two counts tell whether any is missing, so that a long queue is read only then. Messages of jobs that do not
+        wait any more may hide a missing one for a while; they are consumed first, and then it shows.
+
         The table is read before the messages: a job that is taken in between has left both, and gets one message
         too many, which does no harm.
         """
-        waiting = self._jobs.queued_before(utc_now() - timedelta(seconds=self._settings.message_grace_seconds))
-        if not waiting:
+        moment = utc_now() - timedelta(seconds=self._settings.message_grace_seconds)
+        if self._jobs.count_queued_before(moment) <= messages_waiting(self._redis, TRANSCRIBE):
             return
+        waiting = self._jobs.queued_before(moment)
         announced = announced_jobs(self._redis)
-        missing = max(0, len(waiting) - len(announced))
+        missing = min(max(0, len(waiting) - len(announced)), RESENT_AT_ONCE)
         for job_id in [one for one in waiting if one not in announced][:missing]:
             log.info("job %s waits and has no message; sent again", job_id)
             send_transcription(self._celery, job_id, 0)
+            self._count("sent again")
 
     def send_canaries(self) -> None:
         """Try every queue that was not consumed of late."""
@@ -87,7 +122,8 @@ class Sweeper:
             quiet = silence(self._redis, queue)
             is_quiet = quiet is None or quiet > self._settings.canary_seconds
             if is_quiet and begin_canary(self._redis, queue, seconds=CANARY_SECONDS):
-                send_canary(self._celery, queue, expires=CANARY_SECONDS)
+                send_canary(self._celery, queue)
+                self._count("canary")
 
     def expire_jobs(self) -> None:
         """Mark the jobs whose time is over, and forget those that were marked long ago."""
@@ -95,7 +131,10 @@ class Sweeper:
         expired = self._jobs.expire(now)
         if expired:
             log.info("%d jobs expired", expired)
-        self._jobs.forget_expired(now - timedelta(days=self._settings.retention_days))
+            self._count("expired", expired)
+        long_ago = now - timedelta(days=self._settings.retention_days)
+        self._jobs.forget_expired(long_ago)
+        self._webhooks.forget(long_ago)
 
     def remove_files(self) -> None:
         """Remove the files of jobs that are over for good, unless a worker may still be writing some."""
@@ -106,6 +145,7 @@ class Sweeper:
             self._storage.delete(job_prefix(job.id))
             forget(self._redis, job.id)
             self._jobs.files_removed(job.id)
+            self._count("files removed")
             if job.status == Status.DELETED:
                 self._jobs.remove(job.id)
 
@@ -131,7 +171,14 @@ class Sweeper:
         log.warning("job %s lost its worker in attempt %d; now %s", job.id, job.attempts, job.status)
         publish(self._redis, job.id, _recovery_event(job))
         if job.status == Status.QUEUED:
+            self._count("recovered")
             send_transcription(self._celery, job.id, job.attempts)
+        elif job.status == Status.FAILED:
+            self._count("given up")
+            count(self._redis, JOBS_ENDED, status=Status.FAILED, error_code=ErrorCode.POISONED)
+
+    def _count(self, action: str, by: float = 1.0) -> None:
+        count(self._redis, SWEEPER_ACTIONS, by, action=action)
 
 
 def run_sweeper(settings: Settings) -> None:
@@ -139,12 +186,18 @@ def run_sweeper(settings: Settings) -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
-    jobs = JobRepository(session_factory(open_database(settings.database)))
+    sessions = session_factory(open_database(settings.database))
+    jobs = JobRepository(sessions)
+    webhooks = WebhookRepository(sessions)
     storage, redis, celery = open_storage(settings.storage), open_redis(settings), build_celery(settings)
-    sweeper = Sweeper(settings, jobs, storage, redis, celery)
+    sweeper = Sweeper(settings, jobs, webhooks, storage, redis, celery)
+    deliverer = Deliverer(settings, webhooks, redis)
+    sending = threading.Thread(target=deliverer.run, args=(over,), kwargs={"pause": settings.sweep_seconds})
+    sending.start()
     while not over.is_set():
         sweeper.sweep()
         over.wait(settings.sweep_seconds)
+    sending.join()
 
 
 def _recovery_event(job: Job) -> dict[str, object]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.api import decode, docs, events, health, models, notes, page, results, session, transcriptions
+from app.api import decode, docs, events, health, metrics, models, notes, page, results, session, transcriptions
 from app.api.context import Context, build_context
 from app.api.gate import Gate
 from app.api.headers import SecurityHeaders, add_cors
 from app.api.problems import add_problem_handlers, tidy_openapi
+from app.api.request_id import RequestId
 from app.api.upload_limit import UploadLimit
 from app.queue import warm_up
 from app.settings import Settings
@@ -36,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     context = build_context(settings)
     app.state.context = context
-    for part in (transcriptions, events, results, decode, notes, models, session, health, docs):
+    for part in (transcriptions, events, results, decode, notes, models, session, health, metrics, docs):
         app.include_router(part.router)
     page.add_page(app)
     add_problem_handlers(app)
@@ -46,6 +47,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Gate, settings=settings, keys=context.keys, sharing=context.sharing)
     add_cors(app, settings)
     app.add_middleware(SecurityHeaders)
+    app.state.metrics, requests = metrics.build_registry(context)
+    app.add_middleware(metrics.RequestTimes, histogram=requests)
+    app.add_middleware(RequestId)
     _tidy_description(app)
     return app
 

@@ -17,7 +17,7 @@ DOCS_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-API_PATHS = ("/v1/", "/healthz", "/readyz", "/openapi.json")
+API_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 # What a page of another origin may send and read beyond what browsers allow anyway. Cookies are neither sent nor read.
 SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "Range")

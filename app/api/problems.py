@@ -1,6 +1,5 @@
 """Every error as an RFC 9457 problem, the framework's own included."""
 
-import errno
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.errors import (
+    NO_SPACE,
     Forbidden,
     InternalProblem,
     InvalidRequest,
@@ -118,6 +118,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 def _http_exception(request: Request, error: Exception) -> ProblemResponse:
     if isinstance(error, Problem):
         return problem_response(error, request.url.path)
+    if isinstance(error.__cause__, OSError):  # FastAPI calls a full disk under an upload a body that cannot be parsed
+        return _os_error(request, error.__cause__)
     problem = _from_framework(request, error) if isinstance(error, HTTPException) else InternalProblem("")
     return problem_response(problem, request.url.path)
 
@@ -164,7 +166,7 @@ def _part_is_gone(request: Request, error: Exception) -> ProblemResponse:
 
 
 def _os_error(request: Request, error: Exception) -> ProblemResponse:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
         log.error("%s %s: %s", request.method, request.url.path, error)
         return problem_response(OutOfSpace("The service has no space left. Nothing was stored."), request.url.path)
     return _our_bug(request, error)

@@ -34,6 +34,8 @@ from app.file_names import clean_name
 from app.jobs.sharing import Turns
 from app.jobs.states import TERMINAL, ErrorCode, Status
 from app.jobs.table import Job
+from app.logs import add_ids, present_request_id
+from app.metrics import JOBS_ENDED, count
 from app.options import OptionsRequest
 from app.queue import send_transcription
 from app.storage.interface import Stored, audio_key, job_prefix
@@ -148,7 +150,9 @@ def delete(job: FoundJob, context: InContext) -> None:
     Audio and results are removed in both cases. A cancelled job can still be read, and deleted by a second request; a
     deleted one answers 404 from then on.
     """
+    add_ids(job_id=job.id)
     if context.jobs.cancel(job.id):
+        count(context.redis, JOBS_ENDED, status=Status.CANCELLED, error_code=ErrorCode.CANCELLED)
         context.storage.delete(job_prefix(job.id))
         error = error_document(ErrorCode.CANCELLED, "The job was cancelled.")
         publish(context.redis, job.id, make_event(Status.CANCELLED, error=error))
@@ -173,6 +177,8 @@ def _create(context: Context, caller: Caller, form: TranscriptionForm, request: 
     except BaseException:
         context.storage.delete(job_prefix(job_id))
         raise
+    add_ids(job_id=job_id)
+    log.info("job %s: accepted, %d bytes", job_id, stored.size)
     _announce(context, job)
     return job
 
@@ -218,6 +224,7 @@ def _new_job(
         id=job_id,
         owner=caller.owner,
         submitter=caller.submitter,
+        request_id=present_request_id(),
         status=Status.QUEUED,
         created_at=now,
         queued_at=now,

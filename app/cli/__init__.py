@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.cli import keys
+from app.cli import keys, webhooks
 from app.cli.common import read_settings, refuse
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.add_typer(keys.cli, name="keys")
+cli.add_typer(webhooks.cli, name="webhooks")
 
 
 def main() -> None:
@@ -112,6 +113,32 @@ def migrate() -> None:
     from app.schema import migrate
 
     migrate(read_settings().database)
+
+
+@cli.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the backup.")],
+) -> None:
+    """Copy the job table and all files into FOLDER. The service may run meanwhile."""
+    from app.cli.backup import BackupError, backup
+
+    try:
+        print(backup(read_settings(), folder))
+    except BackupError as error:
+        refuse(str(error), status=1)
+
+
+@cli.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A folder that `amt backup` has made.")],
+) -> None:
+    """Put a backup into an empty database and an empty store, and go on from there. The service must not run."""
+    from app.cli.backup import BackupError, restore
+
+    try:
+        print(restore(read_settings(), folder))
+    except BackupError as error:
+        refuse(str(error), status=1)
 
 
 @cli.command()

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.clock import utc_now
 from app.jobs.states import ACTIVE, ErrorCode, Status
 from app.jobs.table import Job, is_value
+from app.jobs.webhook_tables import write_deliveries
 
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_holder": None, "lease_expires_at": None}
 
@@ -35,6 +36,14 @@ class ResultFiles:
     revision: str
     files: dict[str, dict[str, Any]]
     result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The jobs that wait: their number, and the age of the oldest in seconds."""
+
+    number: int
+    age: float
 
 
 class JobRepository:
@@ -64,6 +73,20 @@ class JobRepository:
         with self._sessions() as session:
             return session.scalar(select(Job).where(Job.request_key == request_key))
 
+    def count_by_state(self) -> Sequence[tuple[str, str | None, int]]:
+        """How many jobs there are of each status and error code."""
+        query = select(Job.status, Job.error_code, func.count()).group_by(Job.status, Job.error_code)
+        with self._sessions() as session:
+            return [(str(status), code, number) for status, code, number in session.execute(query)]
+
+    def waiting(self) -> Waiting:
+        """How long the queue is, and how old."""
+        waiting = Job.status == Status.QUEUED
+        with self._sessions() as session:
+            number = session.scalar(select(func.count()).where(waiting)) or 0
+            oldest = session.scalar(select(Job.queued_at).where(waiting).order_by(Job.queued_at).limit(1))
+        return Waiting(number, 0.0 if oldest is None else max(0.0, (utc_now() - oldest).total_seconds()))
+
     # The caller's changes ----------------------------------------------------------------------------------------
 
     def add(self, job: Job) -> None:
@@ -79,7 +102,7 @@ class JobRepository:
             "error_code": ErrorCode.CANCELLED,
             "error_message": "The job was cancelled.",
         }
-        return self._update([Job.id == job_id, Job.status.in_(ACTIVE)], values)
+        return self._end(job_id, [Job.id == job_id, Job.status.in_(ACTIVE)], values)
 
     def change_owner(self, former: str | None, owner: str) -> int:
         """Give all jobs of one owner to another; tells how many. Whose turn they take changes with it."""
@@ -146,11 +169,11 @@ class JobRepository:
             "seconds_done": audio["duration"],
             "seconds_total": audio["duration"],
         }
-        return self._update(_held(lease), values)
+        return self._end(lease.job_id, _held(lease), values)
 
     def fail(self, lease: Lease, code: ErrorCode, message: str) -> bool:
         """End a run without results."""
-        return self._update(_held(lease), _failure(code, message))
+        return self._end(lease.job_id, _held(lease), _failure(code, message))
 
     def hand_back(self, lease: Lease) -> bool:
         """Put a running job back on the queue; the run does not count as an attempt."""
@@ -159,9 +182,9 @@ class JobRepository:
 
     # The sweeper's changes ---------------------------------------------------------------------------------------
 
-    def lost(self, now: datetime) -> Sequence[Job]:
-        """Running jobs whose worker has been silent for longer than its lease."""
-        return self._select([Job.status == Status.RUNNING, Job.lease_expires_at < now])
+    def running(self) -> Sequence[Job]:
+        """Jobs that a worker has claimed."""
+        return self._select([Job.status == Status.RUNNING])
 
     def held_by(self, holder: str) -> Sequence[Job]:
         """Running jobs of one worker."""
@@ -172,8 +195,14 @@ class JobRepository:
         lease = Lease(job.id, job.lease_token or "")
         if job.attempts >= max_attempts:
             message = f"The job was given up: {job.attempts} workers were lost while running it."
-            return self._update(_held(lease), _failure(ErrorCode.POISONED, message))
+            return self._end(job.id, _held(lease), _failure(ErrorCode.POISONED, message))
         return self._update(_held(lease), NO_LEASE | {"status": Status.QUEUED, "stage": None})
+
+    def count_queued_before(self, moment: datetime) -> int:
+        """How many jobs wait since before `moment`."""
+        query = select(func.count()).where(Job.status == Status.QUEUED, Job.queued_at < moment)
+        with self._sessions() as session:
+            return session.scalar(query) or 0
 
     def queued_before(self, moment: datetime) -> Sequence[str]:
         """Ids of the jobs that wait since before `moment`, oldest first."""
@@ -205,9 +234,23 @@ class JobRepository:
         with self._sessions.begin() as session:
             return _count(session.execute(delete(Job).where(*where)))
 
+    def empty_log(self) -> None:
+        """Empty SQLite's write-ahead log, which still holds removed rows. Does nothing while somebody reads it."""
+        with self._sessions() as session:
+            if session.get_bind().dialect.name == "sqlite":
+                session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
     def _select(self, where: Iterable[ColumnElement[bool]]) -> Sequence[Job]:
         with self._sessions() as session:
             return session.scalars(select(Job).where(*where).order_by(Job.created_at).limit(1000)).all()
+
+    def _end(self, job_id: str, where: Iterable[ColumnElement[bool]], values: dict[str, Any]) -> bool:
+        """An update that ends a job, and in the same transaction the messages that say so."""
+        with self._sessions.begin() as session:
+            changed = _changed(session.execute(update(Job).where(*where).values(**values)))
+            if changed:
+                write_deliveries(session, job_id, values["status"], values.get("error_code"), values["finished_at"])
+            return changed
 
     def _update(self, where: Iterable[ColumnElement[bool]], values: dict[str, Any]) -> bool:
         with self._sessions.begin() as session:

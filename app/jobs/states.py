@@ -38,8 +38,9 @@ class ErrorCode(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
     POISONED = "poisoned"
+    OUT_OF_SPACE = "out_of_space"
     INTERNAL = "internal"
 
 
 # The same file would fail again in the same way, but for these.
-RETRYABLE = frozenset({ErrorCode.INTERNAL, ErrorCode.TIMED_OUT})
+RETRYABLE = frozenset({ErrorCode.INTERNAL, ErrorCode.OUT_OF_SPACE, ErrorCode.TIMED_OUT})

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mappe
 from app.jobs.states import Status
 
 # The newest of app/migrations; a test compares the two.
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -52,6 +52,8 @@ class Job(Base):
     # What the caller's Idempotency-Key became, and what was sent with it.
     request_key: Mapped[str | None] = mapped_column(String(64))
     request_sha256: Mapped[str | None] = mapped_column(String(64))
+    # Of the upload, so that the worker's log lines can be found by it.
+    request_id: Mapped[str | None] = mapped_column(String(64))
     status: Mapped[Status] = mapped_column(String(16))
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from app.jobs import webhook_tables  # noqa: F401  its tables belong to Base
 from app.jobs.table import Base
 from app.keys import table as _keys  # noqa: F401  their tables belong to Base, too
 from app.served import table as _served  # noqa: F401

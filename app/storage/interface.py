@@ -4,6 +4,7 @@ A key is a relative path of our own making (``jobs/<id>/audio``); a client's fil
 appears whole or not at all, and outlives a power cut once `put` has returned.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Storage(Protocol):
         """Remove `prefix` and all that lies below it; nothing happens where nothing is."""
         ...
 
-    def folders(self, prefix: str, *, untouched_seconds: float) -> Iterator[str]:
+    def folders(self, prefix: str, *, untouched_seconds: float = -math.inf) -> Iterator[str]:
         """Names of the folders directly below `prefix` in which nothing has changed for so long."""
         ...
 
@@ -93,9 +94,14 @@ def edit_key(job_id: str, request_id: str) -> str:
     return f"{job_prefix(job_id)}/edits/{request_id}"
 
 
+def results_prefix(job_id: str) -> str:
+    """All revisions of a job's results."""
+    return f"{job_prefix(job_id)}/results"
+
+
 def revision_prefix(job_id: str, revision: str) -> str:
     """One revision of the results."""
-    return f"{job_prefix(job_id)}/results/{revision}"
+    return f"{results_prefix(job_id)}/{revision}"
 
 
 def result_key(job_id: str, revision: str, name: str) -> str:

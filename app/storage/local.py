@@ -1,6 +1,7 @@
 """A folder of this machine as file store."""
 
 import hashlib
+import math
 import os
 import secrets
 import shutil
@@ -58,7 +59,7 @@ class LocalStorage:
         else:
             path.unlink(missing_ok=True)
 
-    def folders(self, prefix: str, *, untouched_seconds: float) -> Iterator[str]:
+    def folders(self, prefix: str, *, untouched_seconds: float = -math.inf) -> Iterator[str]:
         """See `Storage.folders`."""
         parent = self._path(prefix)
         for child in parent.iterdir() if parent.is_dir() else ():

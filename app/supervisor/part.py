@@ -64,6 +64,11 @@ class Part:
         if self._process is None and time.monotonic() >= self._start_again:
             self.start()
 
+    @property
+    def uptime(self) -> float:
+        """Seconds since its last start; 0 while it is down."""
+        return 0.0 if self._process is None else time.monotonic() - self._started
+
     def ask_to_stop(self) -> None:
         """Send SIGTERM."""
         self._signal(signal.SIGTERM)
@@ -104,5 +109,6 @@ def _copy_lines(name: str, process: subprocess.Popen[bytes]) -> None:
         return
     with process.stdout:
         for line in process.stdout:
-            sys.stderr.write(f"{name:10} | {line.decode('utf-8', 'replace')}")
+            text = line.decode("utf-8", "replace")
+            sys.stderr.write(text if text.startswith("{") else f"{name:10} | {text}")  # JSON lines stay as they are
             sys.stderr.flush()

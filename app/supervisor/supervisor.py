@@ -22,6 +22,7 @@ from app.keys.admission import OpenToAllError, refuse_to_be_open
 from app.keys.repository import KeyRepository
 from app.queue import QUEUES
 from app.settings import Settings, child_environment
+from app.supervisor.deafness import Deafness
 from app.supervisor.lock import StartError, only_one
 from app.supervisor.part import Part, say
 from app.supervisor.redis_server import prepare_redis
@@ -52,8 +53,7 @@ class Supervisor:
         with only_one(self._settings.run):
             _require_free_port(self._settings)
             try:
-                self._start()
-                return self._watch()
+                return self._watch(self._start())
             finally:
                 self._stop()
 
@@ -62,7 +62,7 @@ class Supervisor:
             self._killing.set()
         self._stopping.set()
 
-    def _start(self) -> None:
+    def _start(self) -> Deafness:
         url = self._settings.redis
         if not self._settings.redis_url:
             command, url = prepare_redis(self._settings)
@@ -79,6 +79,7 @@ class Supervisor:
         for part in self._parts:
             if not self._stopping.is_set():
                 part.start()
+        return Deafness(redis, patience=self._settings.consumer_seconds)
 
     def _wait_for_redis(self, redis: Redis) -> None:
         deadline = time.monotonic() + REDIS_START_SECONDS
@@ -92,12 +93,13 @@ class Supervisor:
                 time.sleep(0.02)
             else:
                 break
-        redis.close()
 
-    def _watch(self) -> int:
+    def _watch(self, deafness: Deafness) -> int:
         """Until told to stop: start again what dies, and give up when too much does."""
         threading.Thread(target=self._announce, daemon=True).start()
+        workers = [part for part in self._parts if part.name in QUEUES]
         while not self._stopping.wait(TICK):
+            deafness.cure(workers)
             for part in self._all():
                 status = part.death()
                 if status is not None and self._too_many_deaths(part, status):

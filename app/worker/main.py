@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import warnings
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,8 @@ from celery.platforms import SecurityWarning
 from app.database import open_database, session_factory
 from app.heartbeats import end_canary, note_consumption
 from app.jobs.repository import JobRepository
+from app.logs import begin_work
+from app.metrics import note_memory
 from app.process import die_with_parent
 from app.queue import CANARY, CHECK_MODELS, DECODE, EDIT, TRANSCRIBE, build_celery
 from app.settings import Settings
@@ -36,6 +39,7 @@ class Worker:
         self._register()
         signals.worker_process_init.connect(partial(self._start_child, os.getpid()), weak=False)
         signals.worker_shutting_down.connect(self._shutting_down, weak=False)
+        signals.task_prerun.connect(self._begin_task, weak=False)
 
     @property
     def runtime(self) -> Runtime:
@@ -88,9 +92,17 @@ class Worker:
     def _shutting_down(self, **_: Any) -> None:
         self.stop.set()
 
+    def _begin_task(self, task: Any, args: Sequence[Any], **_: Any) -> None:
+        """Log lines of a new decoding name its request and its job; a transcription looks both up itself."""
+        if task.name == DECODE:
+            begin_work(request_id=task.request.get("request_id"), job_id=args[0])
+        else:
+            begin_work()
+
     def _canary(self, queue: str) -> None:
         if queue == TRANSCRIBE:
             self._check_models()
+        note_memory(self.runtime.redis, f"{self.queue}@{self.settings.worker}")
         note_consumption(self.runtime.redis, queue)
         end_canary(self.runtime.redis, queue)
 

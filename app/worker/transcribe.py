@@ -7,6 +7,7 @@ folder of their own until the job's row names it, and only the lease's holder wr
 import logging
 import secrets
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,17 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.catalogue import ModelEntry
+from app.errors import NO_SPACE
 from app.events import Event, error_document, make_event, publish
 from app.heartbeats import note_consumption
 from app.jobs.repository import Lease, ResultFiles
 from app.jobs.states import ACTIVE, ErrorCode, Status
 from app.jobs.table import Job
+from app.logs import begin_work
+from app.metrics import AUDIO_SECONDS, COMPUTING_SECONDS, JOBS_ENDED, count, observe_stages
 from app.options import Options
 from app.queue import TRANSCRIBE, send_transcription
-from app.storage.interface import activations_key, audio_key, job_prefix, peaks_key, revision_prefix
+from app.storage.interface import activations_key, audio_key, job_prefix, peaks_key, results_prefix, revision_prefix
 from app.worker.results import put_file, store_results
 from app.worker.runtime import Runtime
 from app.worker.watch import HandBackError, LeaseLostError, TimedOutError, Watch
@@ -40,6 +44,7 @@ class Outcome:
     files: ResultFiles
     audio: dict[str, Any]
     model: ModelEntry
+    seconds: dict[str, float]
 
 
 def transcribe_next(runtime: Runtime) -> None:
@@ -56,11 +61,14 @@ def transcribe(runtime: Runtime, job_id: str) -> bool:
         note_consumption(runtime.redis, TRANSCRIBE)
     except RedisError as error:
         log.warning("Redis does not answer: %s", error)
+    leftovers = list(runtime.storage.folders(results_prefix(job_id)))
     lease = runtime.jobs.claim(job_id, holder=settings.worker, seconds=settings.lease_seconds)
     job = runtime.jobs.get(job_id)
     if lease is None or job is None:
         log.info("job %s does not wait any more", job_id)
         return False
+    begin_work(request_id=job.request_id, job_id=job_id)
+    _remove_leftovers(runtime, job_id, leftovers)
     log.info("job %s: start, attempt %d", job_id, job.attempts)
     try:
         _finish(runtime, lease, job, _run(runtime, lease, job))
@@ -78,14 +86,28 @@ def transcribe(runtime: Runtime, job_id: str) -> bool:
         log.error("job %s: the job table does not answer: %s", job_id, error)
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
+    except OSError as error:
+        log.error("job %s: a file cannot be read or written: %s", job_id, error)
+        _fail(runtime, lease, *_file_failure(error))
     except Exception:
         log.exception("job %s failed", job_id)
         _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
     return True
 
 
+def _remove_leftovers(runtime: Runtime, job_id: str, revisions: list[str]) -> None:
+    """Remove what lost workers wrote.
+
+    It was listed before the claim: the claim shows that none of those workers can end the run any more, and what a
+    later one writes is not in the list, however long this process is held up here.
+    """
+    for revision in revisions:
+        runtime.storage.delete(revision_prefix(job_id, revision))
+
+
 def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
     settings = runtime.settings
+    begun = time.monotonic()
     limits = AudioLimits(max_seconds=settings.max_seconds, max_channels=settings.max_channels, max_sr=settings.max_sr)
     with (
         Watch(runtime, lease) as watch,
@@ -105,10 +127,12 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
                 on_progress=lambda at: watch.progress("transcribing", at.seconds_done, at.seconds_total),
                 peaks=peaks,
             )
+        heard = time.monotonic()
         watch.progress("writing", summary.duration, summary.duration)
         audio_document = _audio_document(summary) | {"peaks": put_file(runtime, peaks_key(job.id), peaks)}
         files = _store(runtime, job, activations, summary.warnings)
-    return Outcome(files, audio_document, heard_by.entry)
+    seconds = {"transcribing": heard - begun, "writing": time.monotonic() - heard}
+    return Outcome(files, audio_document, heard_by.entry, seconds)
 
 
 def _store(runtime: Runtime, job: Job, activations: Path, warnings: list[str]) -> ResultFiles:
@@ -134,13 +158,25 @@ def _finish(runtime: Runtime, lease: Lease, job: Job, outcome: Outcome) -> None:
     duration = outcome.audio["duration"]
     log.info("job %s: %d notes in %.1f s of audio", job.id, outcome.files.result["n_notes"], duration)
     publish(runtime.redis, job.id, make_event(Status.SUCCEEDED, seconds_done=duration, seconds_total=duration))
+    _measure(runtime, job, outcome)
+
+
+def _measure(runtime: Runtime, job: Job, outcome: Outcome) -> None:
+    count(runtime.redis, JOBS_ENDED, status=Status.SUCCEEDED, error_code="")
+    count(runtime.redis, AUDIO_SECONDS, outcome.audio["duration"])
+    count(runtime.redis, COMPUTING_SECONDS, sum(outcome.seconds.values()))
+    waited = (job.started_at - job.queued_at).total_seconds() if job.started_at else 0.0
+    observe_stages(runtime.redis, outcome.seconds | {"waiting": max(0.0, waited)})
 
 
 def _fail(runtime: Runtime, lease: Lease, code: ErrorCode, message: str) -> None:
     if not runtime.jobs.fail(lease, code, message):
         _clean_up(runtime, lease.job_id)
         return
+    for half_written in (results_prefix(lease.job_id), activations_key(lease.job_id)):
+        runtime.storage.delete(half_written)
     log.info("job %s: failed, %s: %s", lease.job_id, code, message)
+    count(runtime.redis, JOBS_ENDED, status=Status.FAILED, error_code=code)
     publish(runtime.redis, lease.job_id, _failed_event(code, message))
 
 
@@ -169,6 +205,12 @@ def _clean_up(runtime: Runtime, job_id: str) -> None:
         runtime.storage.delete(job_prefix(job_id))
     elif job.status in ACTIVE:
         log.info("job %s: another worker runs it", job_id)
+
+
+def _file_failure(error: OSError) -> tuple[ErrorCode, str]:
+    if error.errno in NO_SPACE:
+        return ErrorCode.OUT_OF_SPACE, "The service has no space left for the results; try again later."
+    return ErrorCode.INTERNAL, "The service could not read or write its files."
 
 
 def _public_code(error: ModelError) -> ErrorCode:

@@ -1,6 +1,5 @@
 """Real parts, shared by all tests of the service."""
 
-import os
 import shutil
 import subprocess
 import time
@@ -16,6 +15,7 @@ from app.database import open_database
 from app.jobs.repository import JobRepository
 from app.schema import migrate
 from app.supervisor.redis_server import find_redis_server
+from tests.app.postgresql import Cluster
 from tests.app.service import Service, finished, repository, running, short_folder, upload
 from tests.model.files import encode
 from tests.model.signals import TUNE, TUNE_SECONDS, melody
@@ -85,28 +85,9 @@ def idle(idle_service: Service) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """URL of a private PostgreSQL cluster."""
-    initdb = shutil.which("initdb") or next((str(p) for p in Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
-    if initdb is None:
-        if os.environ.get("REQUIRE_POSTGRESQL"):
-            pytest.fail("PostgreSQL is required here and not installed")
-        pytest.skip("PostgreSQL is not installed")
-    folder = short_folder()
-    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    if user:
-        shutil.chown(folder, user)
-    data = folder / "data"
-    quiet = {"user": user, "stdout": subprocess.DEVNULL, "cwd": "/"}
-    subprocess.run([initdb, "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"], check=True, **quiet)
-    server = Path(initdb).resolve().with_name("postgres")
-    options = ["-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
-    process = subprocess.Popen([server, "-D", data, *options], stderr=subprocess.DEVNULL, **quiet)
-    while not (folder / ".s.PGSQL.5432").exists():
-        assert process.poll() is None, "PostgreSQL does not start"
-        time.sleep(0.02)
-    yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
-    process.send_signal(2)  # fast shutdown
-    process.wait()
-    shutil.rmtree(folder)
+    cluster = Cluster()
+    yield cluster.url
+    cluster.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

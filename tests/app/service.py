@@ -51,6 +51,7 @@ class Service:
     var: Path
     words: tuple[str, ...] = ("serve",)
     settings: dict[str, str] = field(default_factory=dict)
+    module: str = "app.cli"
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -82,7 +83,7 @@ class Service:
         self.var.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", *self.words], env=self.environment(), stdout=log, stderr=log
+                [sys.executable, "-m", self.module, *self.words], env=self.environment(), stdout=log, stderr=log
             )
         return self
 

@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 
 from app.clock import utc_now
 from app.database import is_current, open_database
+from app.jobs.lease_watch import LeaseWatch
 from app.jobs.repository import JobRepository, Lease, ResultFiles
 from app.jobs.states import ErrorCode, Status
 from app.jobs.table import SCHEMA_REVISION, Base, Job
@@ -137,8 +138,8 @@ def test_a_job_handed_back_has_lost_no_attempt(jobs: JobRepository) -> None:
 def test_three_lost_workers_poison_a_job(jobs: JobRepository) -> None:
     jobs.add(make_job())
     for attempt in (1, 2, 3):
-        claim(jobs, seconds=-1)
-        (lost,) = jobs.lost(utc_now())
+        claim(jobs)
+        (lost,) = jobs.running()
         assert lost.attempts == attempt
         assert jobs.recover(lost, max_attempts=3)
         assert not jobs.recover(lost, max_attempts=3)
@@ -146,19 +147,32 @@ def test_three_lost_workers_poison_a_job(jobs: JobRepository) -> None:
     assert (job.status, job.error_code) == (Status.FAILED, ErrorCode.POISONED)
 
 
-def test_a_renewed_lease_is_not_lost(jobs: JobRepository) -> None:
+def test_a_lease_is_lost_when_it_is_not_renewed_for_its_whole_length(jobs: JobRepository) -> None:
+    """Measured by the watcher's own clock alone: what the rows say of the time of day does not matter."""
+    clock = [0.0]
+    watch = LeaseWatch(seconds=10, monotonic=lambda: clock[0])
     jobs.add(make_job())
-    lease = claim(jobs, seconds=-1)
-    (lost,) = jobs.lost(utc_now())
-    assert jobs.renew(lease, seconds=60)
-    assert list(jobs.lost(utc_now())) == []
-    assert jobs.held_by("me")[0].id == lost.id
+    lease = claim(jobs, seconds=-3600)  # by a worker whose clock is an hour late
+    assert watch.silent(jobs.running()) == []
+    clock[0] = 9.0
+    assert jobs.renew(lease, seconds=-3600)
+    assert watch.silent(jobs.running()) == []
+    clock[0] = 18.0
+    assert watch.silent(jobs.running()) == []
+    clock[0] = 19.5
+    assert [job.id for job in watch.silent(jobs.running())] == ["a"]
+
+
+def test_a_worker_finds_what_its_predecessor_held(jobs: JobRepository) -> None:
+    jobs.add(make_job())
+    claim(jobs)
+    assert [job.id for job in jobs.held_by("me")] == ["a"]
     assert list(jobs.held_by("you")) == []
 
 
 def test_a_lost_worker_that_comes_back_cannot_end_the_run(jobs: JobRepository) -> None:
     jobs.add(make_job())
-    lease = claim(jobs, seconds=-1)
+    lease = claim(jobs)
     assert jobs.recover(stored(jobs), max_attempts=3)
     second = claim(jobs)
     assert not jobs.succeed(lease, revision("r"), audio=AUDIO, model_name="default", model_sha256="2" * 64)
@@ -206,6 +220,7 @@ def test_pages_and_queue_positions_follow_time(jobs: JobRepository) -> None:
     rest = jobs.page(size=10, after=(first[-1].created_at, first[-1].id))
     assert [job.id for job in rest] == ["j2", "j1", "j0"]
     assert list(jobs.queued_before(start + timedelta(seconds=1))) == ["j0", "j1"]
+    assert jobs.count_queued_before(start + timedelta(seconds=1)) == 2
 
 
 def test_expiry_leaves_active_jobs_alone(jobs: JobRepository) -> None:

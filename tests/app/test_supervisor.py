@@ -206,6 +206,8 @@ def test_every_command_has_help() -> None:
         "worker",
         "sweeper",
         "migrate",
+        "backup",
+        "restore",
         "doctor",
     }
     assert all(command.callback.__doc__ for command in cli.registered_commands if command.callback)

@@ -8,9 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from celery import Celery
 from redis import Redis
 
 from app.clock import utc_now
+from app.database import open_database, session_factory
 from app.heartbeats import end_canary, note_consumption, silence
 from app.jobs.repository import JobRepository
 from app.jobs.states import ErrorCode, Status
@@ -20,13 +22,14 @@ from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage, audio_key
 from app.sweeper import Sweeper
+from app.webhooks.repository import WebhookRepository
 from tests.app.service import repository
 from tests.app.test_jobs import make_job, stored
 
 
 @pytest.fixture
 def settings(tmp_path: Path, redis_url: str) -> Settings:
-    return Settings(var=tmp_path, redis_url=redis_url, message_grace_seconds=0)
+    return Settings(var=tmp_path, redis_url=redis_url, message_grace_seconds=0, lease_seconds=0.6)
 
 
 @pytest.fixture
@@ -41,10 +44,15 @@ def store(settings: Settings) -> Storage:
     return open_storage(settings.storage)
 
 
+def sweeper_of(settings: Settings, table: JobRepository, store: Storage, redis: Redis, celery: Celery) -> Sweeper:
+    webhooks = WebhookRepository(session_factory(open_database(settings.database)))
+    return Sweeper(settings, table, webhooks, store, redis, celery)
+
+
 @pytest.fixture
 def sweeper(settings: Settings, table: JobRepository, store: Storage, redis: Redis) -> Iterator[Sweeper]:
     celery = build_celery(settings)
-    yield Sweeper(settings, table, store, redis, celery)
+    yield sweeper_of(settings, table, store, redis, celery)
     celery.close()
 
 
@@ -60,13 +68,46 @@ def test_a_waiting_job_without_a_message_gets_one(sweeper: Sweeper, table: JobRe
     assert redis.llen(TRANSCRIBE) == 2
 
 
+def test_a_long_queue_is_read_only_when_a_message_is_missing(
+    sweeper: Sweeper, settings: Settings, table: JobRepository, redis: Redis
+) -> None:
+    celery = build_celery(settings)
+    for number in range(3):
+        table.add(make_job(f"j{number}"))
+        send_transcription(celery, f"j{number}", 0)
+    redis.config_resetstat()
+    sweeper.announce_waiting_jobs()
+    assert "cmdstat_lrange" not in redis.info("commandstats")
+    redis.rpop(TRANSCRIBE)
+    sweeper.announce_waiting_jobs()
+    assert "cmdstat_lrange" in redis.info("commandstats")
+    assert announced_jobs(redis) == {"j0", "j1", "j2"}
+    celery.close()
+
+
+def test_a_flushed_queue_is_filled_again_round_by_round(
+    sweeper: Sweeper, table: JobRepository, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sweeper.RESENT_AT_ONCE", 2)
+    monkeypatch.setattr("app.queue.MESSAGES_AT_ONCE", 2)
+    for number in range(5):
+        table.add(make_job(f"j{number}", queued_at=utc_now() - timedelta(seconds=60 - number)))
+    rounds = []
+    for _ in range(4):
+        sweeper.announce_waiting_jobs()
+        rounds.append(sorted(announced_jobs(redis)))
+    assert [len(one) for one in rounds] == [2, 4, 5, 5]
+    assert rounds[0] == ["j0", "j1"]
+    assert redis.llen(TRANSCRIBE) == 5
+
+
 def test_a_fresh_job_is_left_to_its_request(
     settings: Settings, table: JobRepository, store: Storage, redis: Redis
 ) -> None:
     patient = settings.model_copy(update={"message_grace_seconds": 60.0})
     table.add(make_job("a"))
     celery = build_celery(patient)
-    Sweeper(patient, table, store, redis, celery).announce_waiting_jobs()
+    sweeper_of(patient, table, store, redis, celery).announce_waiting_jobs()
     assert redis.llen(TRANSCRIBE) == 0
     celery.close()
 
@@ -91,7 +132,10 @@ def test_a_message_that_died_with_its_worker_is_sent_again(
 def test_a_lost_worker_is_replaced_and_the_third_poisons(sweeper: Sweeper, table: JobRepository, redis: Redis) -> None:
     table.add(make_job("a"))
     for attempt in (1, 2, 3):
-        assert table.claim("a", holder="me", seconds=-1) is not None
+        assert table.claim("a", holder="me", seconds=60) is not None
+        sweeper.recover_lost_jobs()
+        assert stored(table).status == Status.RUNNING
+        time.sleep(0.7)
         sweeper.recover_lost_jobs()
         assert stored(table).status == (Status.QUEUED if attempt < 3 else Status.FAILED)
     assert stored(table).error_code == ErrorCode.POISONED
@@ -179,7 +223,7 @@ def test_a_round_survives_the_absence_of_redis(
     celery = build_celery(away)
     table.add(make_job("a", status=Status.SUCCEEDED, expires_at=utc_now() - timedelta(1)))
     with Redis.from_url(away.redis) as nobody:
-        Sweeper(away, table, store, nobody, celery).sweep()
+        sweeper_of(away, table, store, nobody, celery).sweep()
     assert stored(table).status == Status.EXPIRED
     assert "send_canaries" in caplog.text
     celery.close()

@@ -1,6 +1,5 @@
-"""Breaking the real parts while jobs are in flight, and counting the jobs afterwards."""
+"""The whole service under its supervisor: what dies comes back by itself, what is stopped goes on at the next start."""
 
-import contextlib
 import os
 import signal
 import time
@@ -9,22 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
+from tests.app.faults.stack import QUICK
 from tests.app.service import Service, finished, read, running, short_folder, upload, wait_for
-from tests.model.files import encode
-from tests.model.signals import TUNE, TUNE_SECONDS, melody
-
-# Leases and rounds are short here, so that a loss is seen within seconds.
-QUICK = {"lease_seconds": "3", "sweep_seconds": "0.3", "message_grace_seconds": "1"}
-
-
-@pytest.fixture(scope="module")
-def long_tune(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Four minutes: long enough to be caught in the middle."""
-    wave = np.tile(melody(TUNE, TUNE_SECONDS, sr=16000), 20)
-    return encode(tmp_path_factory.mktemp("long") / "long.flac", wave, sr=16000, kind="flac").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +56,6 @@ def test_decoding_does_not_wait_for_a_transcription(quick: Service, long_tune: b
         client.delete(long["links"]["self"])
 
 
-def test_a_killed_child_costs_an_attempt_and_no_job(quick: Service, long_tune: bytes) -> None:
-    with quick.client() as client:
-        jobs = [running_job(client, long_tune), upload(client, long_tune)]
-        parent = quick.child("worker", "--queue transcribe")
-        child = next(pid for pid, line in quick.processes().items() if "transcribe" in line and pid != parent)
-        os.kill(child, signal.SIGKILL)
-        assert_all_succeed(client, jobs)
-
-
 def test_a_killed_worker_is_restarted_and_goes_on(quick: Service, long_tune: bytes) -> None:
     with quick.client() as client:
         job = running_job(client, long_tune)
@@ -86,11 +64,18 @@ def test_a_killed_worker_is_restarted_and_goes_on(quick: Service, long_tune: byt
     assert "transcribe died (signal SIGKILL)" in quick.log
 
 
-def test_flushed_messages_are_sent_again(quick: Service, long_tune: bytes) -> None:
-    with quick.client() as client, quick.redis() as redis:
-        jobs = [running_job(client, long_tune), upload(client, long_tune), upload(client, long_tune)]
-        redis.flushall()
-        assert_all_succeed(client, jobs)
+def test_a_worker_that_consumes_nothing_is_replaced(tune: bytes) -> None:
+    """Its process lives, and a job waits: the service is not ready, until the supervisor has put a new one there."""
+    service = Service(short_folder() / "var", settings=QUICK | {"consumer_seconds": "4"})
+    with running(service), service.client() as client:
+        finished(client, upload(client, tune))
+        os.kill(service.child("worker", "--queue transcribe"), signal.SIGSTOP)
+        job = upload(client, tune)
+        wait_for(lambda: client.get("/readyz").status_code == 503, what="notice of the deaf worker")
+        assert "transcribe worker" in client.get("/readyz").text
+        assert finished(client, job)["status"] == "succeeded"
+        wait_for(lambda: client.get("/readyz").status_code == 200, what="readiness")
+    assert "transcribe lives but consumes nothing" in service.log
 
 
 def test_redis_killed_under_a_running_job(quick: Service, long_tune: bytes) -> None:
@@ -99,30 +84,6 @@ def test_redis_killed_under_a_running_job(quick: Service, long_tune: bytes) -> N
         os.kill(int(redis.info("server")["process_id"]), signal.SIGKILL)
         assert read(client, jobs[0])["status"] in ("running", "queued")
         assert_all_succeed(client, jobs)
-
-
-def test_a_job_that_kills_its_worker_is_given_up(quick: Service, long_tune: bytes) -> None:
-    """Every time it runs, its process is killed; after three times it is poisoned, and the next job runs."""
-    with quick.client() as client:
-        job = upload(client, long_tune, "killer.flac")
-        killed: set[int] = set()
-
-        def poisoned() -> bool:
-            document = read(client, job)
-            if document["progress"]["seconds_done"] > 0 and document["status"] == "running":
-                parent = quick.child("worker", "--queue transcribe")
-                for pid, line in quick.processes().items():
-                    if "transcribe" in line and pid != parent and pid not in killed:
-                        killed.add(pid)
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(pid, signal.SIGKILL)
-            return bool(document["status"] == "failed")
-
-        wait_for(poisoned, seconds=120, what="the end of the killer")
-        error = read(client, job)["error"]
-        assert (error["code"], error["retryable"]) == ("poisoned", False)
-        assert len(killed) >= 3
-        wait_for(lambda: client.get("/readyz").status_code == 200, what="readiness")
 
 
 def test_sigterm_hands_the_job_back_and_the_next_start_goes_on(long_tune: bytes) -> None:

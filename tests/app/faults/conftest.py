@@ -1,0 +1,66 @@
+"""Parts for breaking."""
+
+from collections.abc import Iterator
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.app.faults.stack import Files, Stack, clear, expected_files
+from tests.app.service import Service, upload
+from tests.model.files import encode
+from tests.model.signals import TUNE, TUNE_SECONDS, melody
+
+
+@pytest.fixture(scope="session")
+def long_tune(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Four minutes: long enough to be caught in the middle."""
+    wave = np.tile(melody(TUNE, TUNE_SECONDS, sr=16000), 20)
+    return encode(tmp_path_factory.mktemp("long") / "long.flac", wave, sr=16000, kind="flac").read_bytes()
+
+
+SHARED_PARTS = 3
+
+
+@pytest.fixture(scope="session")
+def shared_stack() -> Iterator[Stack]:
+    """API, one worker and a sweeper on SQLite."""
+    stack = Stack()
+    stack.api()
+    stack.worker()
+    stack.sweeper()
+    yield stack
+    stack.close()
+
+
+@pytest.fixture(scope="session")
+def expected(shared_stack: Stack, tune: bytes) -> Files:
+    """What an undisturbed run makes of the tune."""
+    with shared_stack.parts[0].client() as client:
+        return expected_files(shared_stack, upload(client, tune))
+
+
+@pytest.fixture
+def stack(shared_stack: Stack, expected: Files) -> Iterator[Stack]:
+    """The shared parts, all of them up, without any job."""
+    if shared_stack.redis_process is not None and shared_stack.redis_process.poll() is not None:
+        shared_stack.start_redis()  # a test that failed has left it so
+    clear(shared_stack)
+    yield shared_stack
+    shared_stack.keep(SHARED_PARTS)
+
+
+@pytest.fixture
+def api(stack: Stack) -> Service:
+    return stack.parts[0]
+
+
+@pytest.fixture
+def worker(stack: Stack) -> Service:
+    return stack.parts[1]
+
+
+@pytest.fixture
+def client(api: Service) -> Iterator[httpx.Client]:
+    with api.client() as http:
+        yield http
