@@ -268,6 +268,7 @@ def publish(
     evaluation: Annotated[Path, typer.Option(help="JSON of `evaluate --checkpoint` of it, on validation sets.")],
     trained_on: Annotated[list[str], typer.Option(help="The data that it was trained on, in words. Repeat for more.")],
     command: Annotated[str, typer.Option(help="The command that trained it.")],
+    licence: Annotated[str, typer.Option(help="Of the weights, as the data's: CC BY-NC-SA 4.0 with MAPS.")],
     name: Annotated[str, typer.Option(help="What a job asks for.")] = "default",
     description: Annotated[str, typer.Option(help="A line on what it is.")] = "",
     decoding: Annotated[Path | None, typer.Option(help="JSON of `tune`; without it the evaluation's settings.")] = None,
@@ -277,12 +278,13 @@ def publish(
     """Put a checkpoint where the service finds it, if it is better there than the one that is served.
 
     Example: python -m training publish --checkpoint runs/first/average.safetensors --evaluation runs/first/scores.json
-    --decoding runs/first/thresholds.json --trained-on MAPS --command "python -m training fit ..."
+    --decoding runs/first/thresholds.json --trained-on MAPS --command "python -m training fit ..." --licence
+    "CC BY-NC-SA 4.0"
     """
     from training.publish import Release
     from training.publish import publish as run_publish
 
-    release = Release(name, tuple(trained_on), description, command, evaluation, decoding)
+    release = Release(name, tuple(trained_on), description, command, licence, evaluation, decoding)
     typer.echo(f"published {run_publish(checkpoint, folder, release, force=force)}")
 
 

@@ -17,7 +17,6 @@ from training.errors import PublishError
 from training.prepared import Json
 
 MANIFEST = "manifest.json"
-LICENCE = "CC BY-NC-SA 4.0"  # MAPS and MusicNetEM are, and what is trained on them follows
 DECODING = ("onset_threshold", "frame_threshold", "min_note_ms", "latency_ms")  # what a checkpoint brings with it
 SCORE = "note_f1"  # what a new checkpoint must do better in
 
@@ -35,6 +34,8 @@ class Release:
     description : str
     command : str
         The command that trained it.
+    licence : str
+        Of the weights, which follows from that of the data.
     evaluation : Path
         JSON of ``python -m training evaluate --checkpoint`` of this checkpoint on validation sets.
     decoding : Path or None
@@ -45,6 +46,7 @@ class Release:
     trained_on: tuple[str, ...]
     description: str
     command: str
+    licence: str
     evaluation: Path
     decoding: Path | None = None
 
@@ -172,7 +174,7 @@ def describe(
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "frame_rate": network.config.features.frame_rate,
         "trained_on": list(release.trained_on),
-        "licence": LICENCE,
+        "licence": release.licence,
         "scores": list(scores),
         "scored_seconds": evaluation["first_seconds"],
         "decoding": decoding,

@@ -28,7 +28,7 @@ def release(
             }
         )
     )
-    return Release("default", ("MAPS",), "a test", "python -m training fit", path)
+    return Release("default", ("MAPS",), "a test", "python -m training fit", "CC BY-NC-SA 4.0", path)
 
 
 def manifest(folder: Path) -> dict[str, list[dict[str, object]]]:

@@ -79,7 +79,7 @@ def test_from_pieces_to_a_published_checkpoint(tmp_path: Path, data: Path) -> No
     run("tune", *checkpoint, "--data", data / "check", "--seconds", 3, "--out", thresholds)
 
     release = ("--evaluation", scores, "--decoding", thresholds, "--trained-on", "generated", "--command", "fit")
-    run("publish", *checkpoint, *release, "--folder", tmp_path / "served")
+    run("publish", *checkpoint, *release, "--licence", "CC0", "--folder", tmp_path / "served")
     [entry] = json.loads((tmp_path / "served" / "manifest.json").read_text())["models"]
     assert (tmp_path / "served" / entry["file"]).exists()
     assert entry["decoding"] == json.loads(thresholds.read_text())["chosen"]
