@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from redis import Redis, RedisError
 
@@ -34,6 +35,13 @@ def service() -> Iterator[Service]:
 def client(service: Service) -> Iterator[httpx.Client]:
     with service.client() as http:
         yield http
+
+
+@pytest.fixture(scope="session")
+def long_tune(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Four minutes: long enough to be caught in the middle."""
+    wave = np.tile(melody(TUNE, TUNE_SECONDS, sr=16000), 20)
+    return encode(tmp_path_factory.mktemp("long") / "long.flac", wave, sr=16000, kind="flac").read_bytes()
 
 
 @pytest.fixture(scope="session")

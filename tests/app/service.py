@@ -185,3 +185,10 @@ def finished(client: httpx.Client, job: dict[str, Any], *, seconds: float = 120.
 
     document: dict[str, Any] = wait_for(terminal, seconds=seconds, what=f"end of job {job['id']}")
     return document
+
+
+def running_job(client: httpx.Client, data: bytes) -> dict[str, Any]:
+    """Upload a recording, and wait until a worker is in the middle of it."""
+    job = upload(client, data, "long.flac")
+    wait_for(lambda: read(client, job)["progress"]["seconds_done"] > 0, what="a job in the middle")
+    return job

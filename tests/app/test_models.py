@@ -23,8 +23,8 @@ from app.served.repository import MOST_ATTEMPTS, ModelRepository, new_model
 from app.served.table import ModelState
 from app.settings import Settings
 from model.checkpoint import file_sha256
-from tests.app.service import Service, finished, read, running, short_folder, upload, wait_for
-from tests.app.test_faults import QUICK, long_tune, running_job  # noqa: F401  a fixture among them
+from tests.app.faults.stack import QUICK
+from tests.app.service import Service, finished, read, running, running_job, short_folder, upload, wait_for
 from tests.app.test_requests import problem
 from training.publish import place, write_manifest
 
@@ -108,7 +108,7 @@ def test_what_is_published_is_taken_between_two_jobs(
     http: httpx.Client,
     served_folder: Path,
     tune: bytes,
-    long_tune: bytes,  # noqa: F811
+    long_tune: bytes,
 ) -> None:
     old = http.get("/v1/models").json()["models"][0]["sha256"]
     first = running_job(http, long_tune)

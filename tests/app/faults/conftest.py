@@ -3,21 +3,10 @@
 from collections.abc import Iterator
 
 import httpx
-import numpy as np
 import pytest
 
 from tests.app.faults.stack import Files, Stack, clear, expected_files
 from tests.app.service import Service, upload
-from tests.model.files import encode
-from tests.model.signals import TUNE, TUNE_SECONDS, melody
-
-
-@pytest.fixture(scope="session")
-def long_tune(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Four minutes: long enough to be caught in the middle."""
-    wave = np.tile(melody(TUNE, TUNE_SECONDS, sr=16000), 20)
-    return encode(tmp_path_factory.mktemp("long") / "long.flac", wave, sr=16000, kind="flac").read_bytes()
-
 
 SHARED_PARTS = 3
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.app.faults.stack import QUICK
-from tests.app.service import Service, finished, read, running, short_folder, upload, wait_for
+from tests.app.service import Service, finished, read, running, running_job, short_folder, upload, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +19,6 @@ def quick() -> Iterator[Service]:
     """A service that notices losses soon, for those tests that leave it standing."""
     with running(Service(short_folder() / "var", settings=QUICK)) as service:
         yield service
-
-
-def running_job(client: httpx.Client, data: bytes) -> dict[str, Any]:
-    job = upload(client, data, "long.flac")
-    wait_for(lambda: read(client, job)["progress"]["seconds_done"] > 0, what="a job in the middle")
-    return job
 
 
 def assert_all_succeed(client: httpx.Client, jobs: list[dict[str, Any]]) -> None:
