@@ -193,7 +193,7 @@ def compare(
         A folder for each cell.
     engine : Engine
     report : callable
-        Gets the records so far after each cell.
+        Gets the records so far after each cell that was run, and at the end.
 
     Returns
     -------
@@ -204,11 +204,12 @@ def compare(
     sets = open_sets(base, data)
     validation = data / base.validation_sets[0]
     done = [finished(out / BASELINE) or run_baseline(budget, base, sets, validation, out / BASELINE)]
-    report(done)
-    for cell in table.cells():
-        folder = out / cell.name
-        done.append(finished(folder) or run_cell(cell, budget, base, sets, validation, folder, engine))
-        report(done)
+    cells = table.cells()
+    for cell in cells:
+        record = finished(out / cell.name)
+        done.append(record or run_cell(cell, budget, base, sets, validation, out / cell.name, engine))
+        if record is None or cell is cells[-1]:
+            report(done)
     return done
 
 

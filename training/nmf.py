@@ -93,10 +93,8 @@ def levels(dictionary: Dictionary, waveform: Frames) -> Frames:
     spectrum = magnitudes(VariableQ(dictionary.cqt), waveform)
     strengths, _, _ = non_negative_factorization(
         spectrum + 1e-7,
-        W=np.full((len(spectrum), N_PITCHES), spectrum.mean(), dtype=np.float32),
         H=dictionary.spectra,
         n_components=N_PITCHES,
-        init="custom",
         update_H=False,
         solver="mu",
         beta_loss="kullback-leibler",

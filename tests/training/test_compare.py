@@ -86,11 +86,11 @@ def test_a_comparison_from_the_command_line_to_its_page(tmp_path: Path) -> None:
         "--validation": "check",
         "--out": tmp_path / "runs",
         "--page": tmp_path / "page",
-        "--features": "mel,mfcc",
+        "--features": "mel",
         "--networks": "dnn",
         "--losses": "bce,mse",
         "--hidden": "8,4",
-        "--layers": "1,2",
+        "--layers": "1",
         "--sized": "dnn",
         "--steps": 4,
         "--epochs": 2,
@@ -107,11 +107,8 @@ def test_a_comparison_from_the_command_line_to_its_page(tmp_path: Path) -> None:
     assert [record["name"] for record in records] == [
         "nmf",
         "mel-dnn-bce-8x1",
-        "mfcc-dnn-bce-8x1",
         "mel-dnn-mse-8x1",
         "mel-dnn-bce-4x1",
-        "mel-dnn-bce-8x2",
-        "mfcc-dnn-mse-8x1",
     ]
     assert [point["step"] for point in records[1]["curve"]] == [2, 4]
     assert all(0 <= record[score] <= 1 for record in records for score in ("precision", "recall", "f1", "note_f1"))
@@ -128,7 +125,7 @@ def test_a_comparison_from_the_command_line_to_its_page(tmp_path: Path) -> None:
     again = CliRunner().invoke(app, ["compare", *words], catch_exceptions=False)
     assert again.exit_code == 0, again.output
     assert (tmp_path / "runs" / "mel-dnn-bce-8x1" / "result.json").stat().st_mtime_ns == kept
-    assert json.loads((tmp_path / "page" / "results.json").read_text())[3]["f1"] == records[3]["f1"]
+    assert json.loads((tmp_path / "page" / "results.json").read_text())[2] == records[2]
 
     # Another budget does not mix with this one.
     with pytest.raises(ConfigError, match="holds a comparison with other settings"):

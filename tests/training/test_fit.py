@@ -1,6 +1,7 @@
 """Training runs: exact after a kill, ended early, begun from a checkpoint, and refused before hours are lost."""
 
 import math
+import os
 import shutil
 import signal
 import subprocess
@@ -307,7 +308,10 @@ def test_two_processes_share_each_batch(tmp_path: Path, data: Path) -> None:
     run_fit(config, data=data, run=alone, engine=HERE)
     arguments = ["--config", alone / CONFIG, "--data", data, "--run", together, "--device", "cpu", "--workers", "0"]
     ended = subprocess.run(
-        [sys.executable, "-m", "training", "fit", *arguments, "--devices", "2"], capture_output=True, timeout=250
+        [sys.executable, "-m", "training", "fit", *arguments, "--devices", "2"],
+        capture_output=True,
+        timeout=250,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},  # two processes of two threads each would wait for each other
     )
     assert ended.returncode == 0, ended.stderr.decode()
     ours, theirs = ([float(row["total"]) for row in losses(run)] for run in (together, alone))
