@@ -65,7 +65,7 @@ class Gate:
         secret = _bearer(headers)
         try:
             caller = replace(caller, key=self._key(secret, session_token(headers)))
-            if secret is None and method not in SAFE and is_foreign(headers, headers.get("host", "")):
+            if secret is None and method not in SAFE and self._is_foreign(headers):
                 raise Forbidden("The request comes from a page of another site.")
             if path != SESSION and (caller.key is not None or self.asks()):
                 _require(caller.key, secret, method, path)
@@ -76,6 +76,13 @@ class Gate:
         except (OperationalError, InterfaceError):
             return caller, Unavailable("The database does not answer. Nothing was lost; try again.")
         return caller, None
+
+    def _is_foreign(self, headers: Headers) -> bool:
+        """Whether a page of another site sends this. A page that the operator has named may, as long as it brings no
+        session.
+        """
+        is_named = headers.get("origin") in self._settings.allowed_origins and session_token(headers) is None
+        return not is_named and is_foreign(headers, headers.get("host", ""))
 
     def _key(self, secret: str | None, token: str | None) -> ApiKey | None:
         if secret is not None:
