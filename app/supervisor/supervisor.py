@@ -63,13 +63,13 @@ class Supervisor:
         self._stopping.set()
 
     def _start(self) -> Deafness:
+        _bring_up_to_date(self._settings.database)
+        _require_keys(self._settings)
         url = self._settings.redis
         if not self._settings.redis_url:
             command, url = prepare_redis(self._settings)
             self._redis = Part("redis", command, child_environment(), grace=10)
             self._redis.start()
-        _bring_up_to_date(self._settings.database)
-        _require_keys(self._settings)
         redis = open_redis(self._settings.model_copy(update={"redis_url": url}))
         self._wait_for_redis(redis)
         environment = child_environment(
