@@ -224,9 +224,10 @@ def compare(
     """
     import torch
 
-    from training.compare import Budget, Table, base_config, line
     from training.compare import compare as run_compare
+    from training.compare import line
     from training.comparison_page import write_page
+    from training.comparison_table import Budget, Table, base_config
     from training.engine import Engine
 
     if threads:
@@ -243,7 +244,8 @@ def compare(
 
     def report(records: list[dict[str, Json]]) -> None:
         typer.echo(line(records[-1]))
-        said = f"Trained on {', '.join(train)}, scored on {validation}."
+        sample = f"{batch_size} samples of {segment_seconds:g} s"
+        said = f"Trained on {', '.join(train)} in steps of {sample}, scored on {validation}."
         write_page(page, table, budget, records, sets=said, command=command_line())
 
     run_compare(table, budget, base, data=data, out=out, engine=Engine(device, workers=workers), report=report)

@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.networks import CONVOLUTION
-from training.compare import BASELINE, Budget, Table
+from training.compare import BASELINE
+from training.comparison_table import Budget, Table
 
 Record = dict[str, Any]
 CURVES = ("loss", "precision", "recall", "f1", "accuracy")
+SMALL_STEPS = 2000  # below this a page says that its budget is small
 NAMES = {"f1": "F1", "note_f1": "note F1"}
 
 
@@ -168,9 +170,11 @@ def budget_in_words(table: Table, budget: Budget, records: Sequence[Record]) -> 
     trained = [record["name"] for record in records if record["steps"]]
     missing = [cell.name for cell in table.cells() if cell.name not in trained]
     amount = f"{budget.seconds:g} seconds" if budget.seconds else f"{budget.steps} steps"
+    small = "The budget is small: each" if max((r["steps"] for r in records), default=0) < SMALL_STEPS else "Each"
     said = (
-        f"**Each cell was trained for {amount}, without augmentation.** The figures say how fast each combination "
-        "learns on that budget, not what it reaches with more: the served network takes thousands of steps."
+        f"**{small} cell was trained for {amount}, without augmentation.** The figures say how fast each combination "
+        "learns on that budget, not what it reaches with more: the served network takes thousands of steps. A score "
+        "of 0 says that nothing rose over the threshold within the budget."
     )
     return said + (f" Not trained: {', '.join(missing)}." if missing else "")
 
@@ -195,13 +199,12 @@ def grid(rows: Sequence[str], networks: Sequence[str], records: Sequence[Record]
 def everything(records: Sequence[Record]) -> str:
     """All records, best frame F1 first."""
     lines = [
-        "| features | network | loss | hidden x layers | parameters | seconds | precision | recall | F1 | accuracy "
-        "| note F1 |",
-        "|" + "---|" * 11,
+        "| features | network | loss | hidden x layers | parameters | precision | recall | F1 | accuracy | note F1 |",
+        "|" + "---|" * 10,
     ]
     for r in sorted(records, key=lambda record: -float(record["f1"])):
         size = f"{r['hidden']} x {r['layers']}" if r["hidden"] else ""
         scores = " | ".join(f"{r[name]:.3f}" for name in ("precision", "recall", "f1", "accuracy", "note_f1"))
-        head = f"{r['features']} | {r['network']} | {r['loss']} | {size} | {r['parameters']:,} | {r['seconds']:.0f}"
+        head = f"{r['features']} | {r['network']} | {r['loss']} | {size} | {r['parameters']:,}"
         lines.append(f"| {head} | {scores} |")
     return "\n".join(lines)

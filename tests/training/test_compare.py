@@ -14,7 +14,7 @@ from tests.model.signals import melody
 from tests.training.material import write_tune_set
 from training import nmf
 from training.cli import app
-from training.compare import Budget, Table, base_config, cell_config
+from training.comparison_table import Budget, Cell, Table, base_config, cell_config
 from training.errors import ConfigError
 
 SECONDS = 2.0
@@ -134,7 +134,7 @@ def test_a_comparison_from_the_command_line_to_its_page(tmp_path: Path) -> None:
 
 def test_seconds_become_steps_by_timing_a_few(tmp_path: Path) -> None:
     from training.checks import open_sets
-    from training.compare import PROBE_STEPS, Cell, planned_steps
+    from training.compare import PROBE_STEPS, planned_steps
     from training.engine import Engine
 
     write_tune_set(tmp_path / "tunes", split="train")
