@@ -23,6 +23,8 @@ class Note:
         The network's probability of the onset, 0 to 1. A reference note has 1.
     program : int
         General MIDI program, 0-based (0 is the acoustic grand piano).
+    instrument_confidence : float
+        The network's probability of the program, 0 to 1. A reference note has 1.
 
     Raises
     ------
@@ -36,6 +38,7 @@ class Note:
     velocity: int = 64
     confidence: float = 1.0
     program: int = 0
+    instrument_confidence: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.onset < self.offset:
@@ -48,3 +51,5 @@ class Note:
             raise ValueError(f"confidence must lie in 0..1, got {self.confidence}")
         if not 0 <= self.program <= 127:
             raise ValueError(f"program must lie in 0..127, got {self.program}")
+        if not 0 <= self.instrument_confidence <= 1:
+            raise ValueError(f"instrument_confidence must lie in 0..1, got {self.instrument_confidence}")

@@ -1,0 +1,37 @@
+"""The instruments that the network tells apart: those of MusicNet."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """An instrument.
+
+    Parameters
+    ----------
+    name : str
+        As options and files write it.
+    program : int
+        General MIDI program, 0-based.
+    """
+
+    name: str
+    program: int
+
+
+# In the order of the network's outputs. Double bass is called contrabass in MusicNet.
+INSTRUMENTS = (
+    Instrument("piano", 0),
+    Instrument("harpsichord", 6),
+    Instrument("violin", 40),
+    Instrument("viola", 41),
+    Instrument("cello", 42),
+    Instrument("contrabass", 43),
+    Instrument("flute", 73),
+    Instrument("oboe", 68),
+    Instrument("clarinet", 71),
+    Instrument("bassoon", 70),
+    Instrument("horn", 60),
+)
+PROGRAM_NAMES = {instrument.program: instrument.name for instrument in INSTRUMENTS}
+PROGRAMS = {instrument.name: instrument.program for instrument in INSTRUMENTS}
