@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from model.activations import Activations, ActivationsWriter
 from model.audio import AudioSource, AudioSummary
 from model.checkpoint import load_checkpoint
-from model.network import Outputs
+from model.fused import CHUNK_FRAMES, FusedNetwork
+from model.network import Outputs, TranscriptionNetwork
 from model.networks import AnyNetwork
 from model.note import N_PITCHES
 from model.peaks import Peaks
@@ -85,6 +86,9 @@ class Transcriber:
         bfloat16: bool | None = None,
     ) -> None:
         self.network = network.to(device)
+        self.from_frames: Callable[[torch.Tensor], Outputs] = network.from_frames
+        if isinstance(network, TranscriptionNetwork):
+            self.from_frames = FusedNetwork(network, chunk_frames=CHUNK_FRAMES if device.type == "cpu" else None)
         self.device = device
         self.window = window or WindowConfig()
         self.bfloat16 = computes_bfloat16(device) if bfloat16 is None else bfloat16
@@ -207,7 +211,7 @@ class Transcriber:
         if self.bfloat16:
             precision = torch.autocast(self.device.type, torch.bfloat16)
         with precision:
-            outputs = self.network.from_frames(frames)
+            outputs = self.from_frames(frames)
         return to_bytes(outputs)
 
 
