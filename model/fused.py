@@ -7,6 +7,7 @@
   each as the convolutions reach; what was computed of those is thrown away, so nothing but rounding differs.
 """
 
+import copy
 from typing import cast
 
 import torch
@@ -46,6 +47,7 @@ class FusedNetwork(nn.Module):
         self.context_lstm = BothWays(network.context.lstm)
         self.lstm = BothWays(network.lstm)
         self.head = network.head
+        self.instruments = _all_folded(network.instruments) if network.instruments else None
 
     def forward(self, frames: Tensor) -> Outputs:
         """As `TranscriptionNetwork.from_frames`: log magnitudes of shape (batch, frames, n_bins) to `Outputs`."""
@@ -55,7 +57,11 @@ class FusedNetwork(nn.Module):
         by_time = sequences.transpose(0, 1).reshape(n_frames, batch * pitches, channels)
         values = self.head(self.lstm(by_time)).float()
         onset, frame, velocity = values.view(n_frames, batch, pitches, 3).permute(3, 1, 0, 2)
-        return Outputs(onset, frame, velocity)
+        instruments = None
+        if self.instruments is not None:
+            stacked = self.stack(frames).contiguous(memory_format=torch.channels_last)
+            instruments = self.instruments(stacked, columns.permute(0, 3, 1, 2))
+        return Outputs(onset, frame, velocity, instruments)
 
     def _columns(self, frames: Tensor) -> Tensor:
         """All convolutions, piece by piece: (batch, frames, n_bins) -> (batch, frames, pitches, channels)."""
@@ -88,8 +94,19 @@ class FusedNetwork(nn.Module):
         return written.view(n_frames, batch, -1, pitches).permute(1, 0, 3, 2)
 
 
-def _folded(block: nn.Sequential) -> nn.Conv2d:
-    """A block's convolution with its batch norm folded in; the ReLU is left to the caller."""
-    folded = fuse_conv_bn_eval(cast(nn.Conv2d, block[0]), cast(nn.BatchNorm2d, block[1]))
+def _folded(block: nn.Module) -> nn.Conv2d:
+    """The convolution of a `model.blocks.block` with its batch norm folded in; the ReLU is left to the caller."""
+    convolution, norm, _ = cast(nn.Sequential, block)
+    folded = fuse_conv_bn_eval(cast(nn.Conv2d, convolution), cast(nn.BatchNorm2d, norm))
     folded.weight.data = folded.weight.contiguous(memory_format=torch.channels_last)
     return folded
+
+
+def _all_folded(part: nn.Module) -> nn.Module:
+    """A copy of a part with every block in it folded."""
+    copied = copy.deepcopy(part)
+    for module in list(copied.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Sequential):
+                setattr(module, name, nn.Sequential(_folded(child), nn.ReLU()))
+    return copied

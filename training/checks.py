@@ -10,12 +10,13 @@ import soundfile
 import torch
 from torch import Tensor
 
+from model.labels import NoteArrays
 from model.networks import build_network
 from training.config import FitConfig
 from training.crops import Recording, read_set
 from training.engine import Engine
 from training.errors import DataError, FitError
-from training.losses import transcription_loss
+from training.parts import PARTS
 from training.prepared import MANIFEST, SAMPLE_RATE, read_manifest
 
 NAMED = 5  # faults that are named; the others are counted
@@ -136,9 +137,11 @@ def sample_bytes(config: FitConfig) -> int:
 
     waveform = torch.zeros(1, int(config.segment_seconds * config.network.features.sr))
     frames = network.to_frames(waveform)
-    targets = torch.zeros(1, 3, frames.shape[1], 88)
+    part = PARTS[config.part]
+    nothing = NoteArrays.from_notes([])
+    targets = torch.from_numpy(part.draw(nothing, frames.shape[1], config.network.features.frame_rate))[None]
     with torch.autograd.graph.saved_tensors_hooks(keep, copy.copy):
-        transcription_loss(network.from_frames(frames), targets, config.loss)
+        part.loss(part.hear(network, frames), targets, config.loss)
     return sum(kept.values()) + frames.nbytes + waveform.nbytes + targets.nbytes
 
 

@@ -11,7 +11,14 @@ from model.fused import FusedNetwork
 from model.network import NetworkConfig, TranscriptionNetwork
 from model.recurrence import BothWays
 
-SMALL = NetworkConfig(cqt=CqtConfig(n_octaves=8), fine_channels=4, pitch_channels=6, context_hidden=8, pitch_hidden=5)
+SMALL = NetworkConfig(
+    cqt=CqtConfig(n_octaves=8),
+    fine_channels=4,
+    pitch_channels=6,
+    context_hidden=8,
+    pitch_hidden=5,
+    instrument_channels=7,
+)
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -43,6 +50,7 @@ def test_fused_network_is_the_network(trained: TranscriptionNetwork, n_frames: i
     with torch.inference_mode():
         expected = trained.from_frames(frames)
         found = FusedNetwork(trained, chunk_frames=chunk_frames)(frames)
+    assert found.instrument_logits is not None
     for one, other in zip(found, expected, strict=True):
         assert one.shape == other.shape
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)

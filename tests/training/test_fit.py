@@ -22,7 +22,7 @@ from model.network import NetworkConfig, Outputs
 from model.sequence import SequenceConfig
 from tests.training.conftest import SMALL, small_checkpoint
 from tests.training.material import write_tune_set
-from training import checks, fit, validation
+from training import checks, fit, parts, validation
 from training.config import FitConfig
 from training.crops import CropDataset, read_set
 from training.engine import Engine
@@ -185,7 +185,7 @@ def test_a_run_that_no_longer_improves_stops_early_and_keeps_the_best(
 def test_frame_scores_are_those_of_hand() -> None:
     truth = torch.tensor([1, 1, 1, 0, 0]).bool()
     found = torch.tensor([1, 1, 0, 1, 0]).bool()
-    assert validation.frame_counts(found, truth).tolist() == [2, 1, 1]
+    assert parts.frame_counts(found, truth).tolist() == [2, 1, 1]
     assert validation.frame_scores(2, 1, 1) == pytest.approx(
         {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "accuracy": 0.5}
     )
