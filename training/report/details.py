@@ -120,7 +120,7 @@ def with_programs(study: Study) -> dict[str, Json]:
     return {
         "pooled": shares(scored.total()),
         "solos": solos,
-        "solos_right": sum(solo["reference"] == solo["found"] for solo in solos),
+        "solos_right": sum(true == found for true, found in study.solo_players.values()),
         "by_program": rows(scored),
         "confusion": [{"reference": true, "found": found, "notes": count} for (true, found), count in confused],
     }
