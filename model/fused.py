@@ -51,19 +51,16 @@ class FusedNetwork(nn.Module):
 
     def forward(self, frames: Tensor) -> Outputs:
         """As `TranscriptionNetwork.from_frames`: log magnitudes of shape (batch, frames, n_bins) to `Outputs`."""
-        columns = self._columns(frames)  # (batch, frames, pitches, channels), contiguous
-        sequences = torch.cat([columns, self._context(columns)], dim=3)
+        columns = self.columns(frames)  # (batch, frames, pitches, channels), contiguous
+        sequences = torch.cat([columns, self.context(columns)], dim=3)
         batch, n_frames, pitches, channels = sequences.shape
         by_time = sequences.transpose(0, 1).reshape(n_frames, batch * pitches, channels)
         values = self.head(self.lstm(by_time)).float()
         onset, frame, velocity = values.view(n_frames, batch, pitches, 3).permute(3, 1, 0, 2)
-        instruments = None
-        if self.instruments is not None:
-            stacked = self.stack(frames).contiguous(memory_format=torch.channels_last)
-            instruments = self.instruments(stacked, columns.permute(0, 3, 1, 2))
+        instruments = self.hear_instruments(frames, columns) if self.instruments is not None else None
         return Outputs(onset, frame, velocity, instruments)
 
-    def _columns(self, frames: Tensor) -> Tensor:
+    def columns(self, frames: Tensor) -> Tensor:
         """All convolutions, piece by piece: (batch, frames, n_bins) -> (batch, frames, pitches, channels)."""
         n_frames = frames.shape[1]
         step = self.chunk_frames or n_frames
@@ -74,8 +71,16 @@ class FusedNetwork(nn.Module):
             pieces.append(heard[:, start - before : start - before + step])
         return torch.cat(pieces, dim=1)
 
+    def hear_instruments(self, frames: Tensor, columns: Tensor) -> Tensor:
+        """The instruments' logits as in `Outputs`, from what `columns` takes and gives."""
+        if self.instruments is None:
+            raise ValueError("the network has no instrument head")
+        stacked = self.stack(frames).contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.instruments(stacked, columns.permute(0, 3, 1, 2))
+        return logits
+
     def _convolve(self, frames: Tensor) -> Tensor:
-        """As `_columns`, of one piece."""
+        """As `columns`, of one piece."""
         stacked = self.stack(frames).contiguous(memory_format=torch.channels_last)
         fine = F.relu(self.partials(stacked))
         fine = fine + F.relu(self.refine(fine))
@@ -84,7 +89,7 @@ class FusedNetwork(nn.Module):
         columns = columns + F.relu(self.neighbours(columns))
         return columns.permute(0, 2, 3, 1)
 
-    def _context(self, columns: Tensor) -> Tensor:
+    def context(self, columns: Tensor) -> Tensor:
         """As `KeyboardContext`, channels last: (batch, frames, pitches, channels) -> (..., context channels)."""
         batch, n_frames, pitches, _ = columns.shape
         weight, bias = self.context_read.weight, self.context_read.bias
