@@ -128,7 +128,9 @@ def check_memory(config: FitConfig, engine: Engine, device: torch.device) -> Non
 
 def sample_bytes(config: FitConfig) -> int:
     """Bytes that the forward pass of one sample keeps for the backward pass, measured on a copy on the CPU."""
-    network = build_network(config.network).train()
+    network, part = build_network(config.network), PARTS[config.part]
+    network.eval()
+    part.trained(network).train()
     kept: dict[int, int] = {}
 
     def keep(value: Tensor) -> Tensor:
@@ -137,7 +139,6 @@ def sample_bytes(config: FitConfig) -> int:
 
     waveform = torch.zeros(1, int(config.segment_seconds * config.network.features.sr))
     frames = network.to_frames(waveform)
-    part = PARTS[config.part]
     nothing = NoteArrays.from_notes([])
     targets = torch.from_numpy(part.draw(nothing, frames.shape[1], config.network.features.frame_rate))[None]
     with torch.autograd.graph.saved_tensors_hooks(keep, copy.copy):

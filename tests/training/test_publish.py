@@ -88,9 +88,9 @@ def test_at_equal_notes_the_instruments_decide(tmp_path: Path, published: Path) 
     checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
     publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.8, instruments=0.5))
     third = small_checkpoint(tmp_path / "third.safetensors", seed=3)
-    with pytest.raises(PublishError, match="note_instrument_f1 0.4000 against 0.5000"):
+    with pytest.raises(PublishError, match=r"note_instrument_f1 0\.4000 against 0\.5000"):
         publish(third, published, release(tmp_path, third, note_f1=0.8, instruments=0.4))
-    with pytest.raises(PublishError, match="note_f1 0.7900 against 0.8000"):
+    with pytest.raises(PublishError, match=r"note_f1 0\.7900 against 0\.8000"):
         publish(third, published, release(tmp_path, third, note_f1=0.79, instruments=0.9))
     publish(third, published, release(tmp_path, third, note_f1=0.8, instruments=0.6))
 
