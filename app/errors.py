@@ -107,6 +107,14 @@ class ModelExists(Problem):
     title = "There is such a model already"
 
 
+class ModelKept(Problem):
+    """A model that cannot go now."""
+
+    status = HTTPStatus.CONFLICT
+    code = "model-kept"
+    title = "This model is not removed"
+
+
 class RequestInFlight(Problem):
     """The same request is under way already."""
 

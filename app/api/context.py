@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage
 
-# An event stream looks after the job table this often, in case that Redis has lost what it waits for.
+# An event stream looks after its key this often, and after the job table in case that Redis has lost what it waits for.
 STREAM_WAIT_SECONDS = 5.0
 
 

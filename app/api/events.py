@@ -1,6 +1,7 @@
 """Progress as server-sent events."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated
@@ -11,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from redis import RedisError
 from starlette.status import HTTP_204_NO_CONTENT
 
+from app.api.caller import Caller, InCaller
 from app.api.context import STREAM_WAIT_SECONDS, Context, InContext
 from app.api.lookup import FoundJob
 from app.api.problems import documented
@@ -48,6 +50,7 @@ EXAMPLE = (
 async def events(
     job: FoundJob,
     context: InContext,
+    caller: InCaller,
     last_event_id: Annotated[
         str | None, Header(description="Id of the last event seen; the stream goes on behind it.")
     ] = None,
@@ -55,7 +58,7 @@ async def events(
     """Follow a job: `progress` events with its present state first, and one `finished` event at the end."""
     if job.status in TERMINAL and await _has_seen_all(context, job, last_event_id):
         return Response(status_code=HTTP_204_NO_CONTENT, headers=HEADERS)
-    return StreamingResponse(_stream(context, job, last_event_id), media_type=MEDIA_TYPE, headers=HEADERS)
+    return StreamingResponse(_stream(context, caller, job, last_event_id), media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 async def _has_seen_all(context: Context, job: Job, last_id: str | None) -> bool:
@@ -68,19 +71,26 @@ async def _has_seen_all(context: Context, job: Job, last_id: str | None) -> bool
     return last is not None and last[0] == last_id and is_terminal(last[1])
 
 
-async def _stream(context: Context, job: Job, last_id: str | None) -> AsyncIterator[str]:
+async def _stream(context: Context, caller: Caller, job: Job, last_id: str | None) -> AsyncIterator[str]:
     """All events behind `last_id` (or the present state), then new ones, until one is terminal.
 
-    What Redis has lost is taken from the job table: it is looked at whenever nothing comes for a while.
+    What Redis has lost is taken from the job table: it is looked at whenever nothing comes for a while. The stream
+    does not outlive the key that it was opened with.
     """
     quiet = 0.0
+    key_seen = time.monotonic()
     if last_id is None or not _is_stream_id(last_id):
         last_id, event = await _present(context, job)
         yield await _message(context, job, last_id, event)
         if is_terminal(event):
             return
     while True:
-        for event_id, event in await _next(context, job.id, last_id):
+        news = await _next(context, job.id, last_id)
+        if time.monotonic() - key_seen >= STREAM_WAIT_SECONDS:
+            if not await run_in_threadpool(_may_listen, context, caller):
+                return
+            key_seen = time.monotonic()
+        for event_id, event in news:
             last_id = event_id
             quiet = 0.0
             yield await _message(context, job, last_id, event)
@@ -97,6 +107,10 @@ async def _stream(context: Context, job: Job, last_id: str | None) -> AsyncItera
         if quiet >= COMMENT_SECONDS:
             quiet = 0.0
             yield ": still here\n\n"
+
+
+def _may_listen(context: Context, caller: Caller) -> bool:
+    return caller.key is None or context.keys.is_valid(caller.key.id)
 
 
 async def _present(context: Context, job: Job) -> tuple[str, Event]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Form, Path, Response, UploadFile
 from kombu.exceptions import KombuError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redis import RedisError
-from starlette.status import HTTP_202_ACCEPTED
+from starlette.status import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.api.caller import InCaller
 from app.api.context import Context, InContext
@@ -17,13 +17,15 @@ from app.api.problems import documented
 from app.api.schemas import MODEL_EXAMPLE, ModelBody, ModelList
 from app.catalogue import ADDED_NAME, ModelEntry, ModelMetadata
 from app.checkpoint_header import Header, HeaderError, read_header
-from app.errors import InvalidRequest, ModelExists, NotFound, OutOfSpace
+from app.errors import InvalidRequest, ModelExists, ModelKept, NotFound, OutOfSpace
 from app.queue import send_model_check
-from app.served.repository import new_model
+from app.served.repository import StillUsedError, new_model
 from app.served.table import AddedModel, ModelState
 from app.storage.interface import model_key
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+
+ModelName = Annotated[str, Path(max_length=100, description="The model's name.", examples=["piano"])]
 
 
 class ModelForm(BaseModel):
@@ -105,9 +107,7 @@ def add_model(
 
 
 @router.get("/{name}", response_model=ModelStatus, responses=documented(NotFound))
-def read_model(
-    name: Annotated[str, Path(max_length=100, description="The model's name.", examples=["piano"])], context: InContext
-) -> ModelStatus:
+def read_model(name: ModelName, context: InContext) -> ModelStatus:
     """Read a model: also one that is not served yet, or was refused."""
     entry = context.models.catalogue().get(name)
     row = context.models.added.get(name) if re.fullmatch(ADDED_NAME, name) else None
@@ -116,6 +116,24 @@ def read_model(
     if entry is None:
         raise NotFound("There is no such model.")
     return ModelStatus(state=ModelState.READY, reason=None, added_by=None, model=_body(entry))
+
+
+@router.delete("/{name}", status_code=HTTP_204_NO_CONTENT, responses=documented(NotFound, ModelKept))
+def remove_model(name: ModelName, context: InContext) -> None:
+    """Remove an added checkpoint and its file. Needs a key with the scope admin, where keys are asked for.
+
+    Jobs that have ended keep their results. As long as jobs wait for the model or run with it, or as long as it is the
+    default one, it stays (409).
+    """
+    if context.models.folder.current().get(name) is not None:
+        raise ModelKept(f"{name!r} is published with the service, not added to it; take it out of its manifest.")
+    try:
+        removed = context.models.added.remove(name) if re.fullmatch(ADDED_NAME, name) else None
+    except StillUsedError as error:
+        raise ModelKept(str(error)) from error
+    if removed is None:
+        raise NotFound("There is no such model.")
+    context.storage.delete(removed.entry["stored"])
 
 
 @router.patch("", response_model=ModelList, responses=documented())

@@ -185,6 +185,7 @@ EXAMPLES: dict[str, str] = {
     "method-not-allowed": "This address knows GET, POST.",
     "not-ready": "The job is running; it has no result yet.",
     "model-exists": "There is a model 'piano' already, and it is not replaced; choose another name.",
+    "model-kept": "3 jobs wait for it or run with it; try again when they have ended.",
     "request-in-flight": "A request with this Idempotency-Key is just being stored; ask again in a second.",
     "idempotency-key-reused": "The Idempotency-Key was used for another file or other options; choose a new one.",
     "too-many-versions": "The job has 100 versions, the most that are kept.",

@@ -15,6 +15,7 @@ from redis import RedisError
 from sqlalchemy.exc import IntegrityError
 from starlette.status import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
+from app.api.admission import admission
 from app.api.caller import Caller, InCaller
 from app.api.context import Context, InContext
 from app.api.idempotency import IdempotencyKey, file_sha256, fingerprint, in_flight, request_key, require_same
@@ -173,7 +174,7 @@ def _create(context: Context, caller: Caller, form: TranscriptionForm, request: 
     if request is not None:
         job.request_key, job.request_sha256 = request, fingerprint(stored.sha256, form.model, form)
     try:
-        context.jobs.add(job)
+        context.jobs.add(job, admit=admission(context.settings, caller, model))
     except BaseException:
         context.storage.delete(job_prefix(job_id))
         raise

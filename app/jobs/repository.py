@@ -5,7 +5,7 @@ learns so. No method reads first and writes later.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,9 +89,11 @@ class JobRepository:
 
     # The caller's changes ----------------------------------------------------------------------------------------
 
-    def add(self, job: Job) -> None:
-        """Make a job durable."""
+    def add(self, job: Job, *, admit: Callable[[Session], None] | None = None) -> None:
+        """Make a job durable, unless `admit` raises; what that reads still holds when the job is there."""
         with self._sessions.begin() as session:
+            if admit is not None:
+                admit(session)
             session.add(job)
 
     def cancel(self, job_id: str) -> bool:

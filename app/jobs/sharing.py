@@ -58,17 +58,8 @@ class SharingRepository:
 
     def usage(self, submitter: str) -> Usage:
         """What this one has taken up now. Of a running job that which is not done yet counts as queued."""
-        length = func.coalesce(Job.seconds_total, Job.seconds_expected, 0.0) - Job.seconds_done
-        active = Job.status.in_(ACTIVE)
-        query = select(
-            func.count().filter(active),
-            func.sum(length).filter(active, length > 0),
-            func.sum(Job.file_bytes),
-            func.min(Job.expires_at),
-        ).where(Job.submitter == submitter, Job.status.in_(KEPT))
         with self._sessions() as session:
-            jobs, seconds, size, expiry = session.execute(query).one()
-        return Usage(jobs, float(seconds or 0.0), int(size or 0), expiry)
+            return usage_of(session, submitter)
 
     def turns(self) -> Turns:
         """Whose turn it is."""
@@ -99,3 +90,17 @@ class SharingRepository:
         mine = (Job.status == Status.QUEUED, is_value(Job.submitter, job.submitter))
         with self._sessions() as session:
             return max(1, session.scalar(select(func.count()).where(*mine, before)) or 0)
+
+
+def usage_of(session: Session, submitter: str) -> Usage:
+    """What a submitter has taken up, as this transaction sees it."""
+    length = func.coalesce(Job.seconds_total, Job.seconds_expected, 0.0) - Job.seconds_done
+    active = Job.status.in_(ACTIVE)
+    query = select(
+        func.count().filter(active),
+        func.sum(length).filter(active, length > 0),
+        func.sum(Job.file_bytes),
+        func.min(Job.expires_at),
+    ).where(Job.submitter == submitter, Job.status.in_(KEPT))
+    jobs, seconds, size, expiry = session.execute(query).one()
+    return Usage(jobs, float(seconds or 0.0), int(size or 0), expiry)

@@ -57,6 +57,12 @@ class KeyRepository:
             key = session.get(ApiKey, id_of(secret))
         return key if key is not None and key.revoked_at is None and matches(secret, key.sha256) else None
 
+    def is_valid(self, key_id: str) -> bool:
+        """Whether the key of this id has not been revoked."""
+        with self._sessions() as session:
+            key = session.get(ApiKey, key_id)
+        return key is not None and key.revoked_at is None
+
     def open_session(self, key: ApiKey) -> str:
         """Start a session; gives its token. Sessions whose time is over are forgotten on the way."""
         token = secrets.token_urlsafe(32)

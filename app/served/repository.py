@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.clock import utc_now
+from app.jobs.locks import begin_alone, use_of
+from app.jobs.states import ACTIVE
+from app.jobs.table import Job
 from app.served.table import DEFAULT_MODEL, AddedModel, Choice, ModelState
 
 # A model that so many workers died over is refused.
 MOST_ATTEMPTS = 2
+
+
+class StillUsedError(Exception):
+    """A model cannot be removed yet. The message says why, and what to do."""
 
 
 class ModelRepository:
@@ -55,9 +62,30 @@ class ModelRepository:
         """Serve a model from now on."""
         self._end_check(model, ModelState.READY, None)
 
-    def refuse(self, model: AddedModel, reason: str) -> None:
-        """Note why a model cannot be served."""
-        self._end_check(model, ModelState.REFUSED, reason[:1000])
+    def refuse(self, model: AddedModel, reason: str) -> bool:
+        """Note why a model cannot be served. False where it was decided otherwise before."""
+        return self._end_check(model, ModelState.REFUSED, reason[:1000])
+
+    def remove(self, name: str) -> AddedModel | None:
+        """Forget a model; gives what it was, or None where there is none of this name.
+
+        Raises
+        ------
+        StillUsedError
+            If jobs wait for it or run with it, or if it is the default.
+        """
+        with self._sessions.begin() as session:
+            begin_alone(session, use_of(name))
+            model = session.get(AddedModel, name)
+            if model is None:
+                return None
+            if session.scalar(select(Choice.value).where(Choice.name == DEFAULT_MODEL)) == name:
+                raise StillUsedError("It is the default model; choose another one first.")
+            jobs = session.scalar(select(func.count()).where(Job.model_name == name, Job.status.in_(ACTIVE))) or 0
+            if jobs:
+                raise StillUsedError(f"{jobs} jobs wait for it or run with it; try again when they have ended.")
+            session.delete(model)
+        return model
 
     def default(self) -> str | None:
         """The name of the model that an administrator chose."""
@@ -74,11 +102,12 @@ class ModelRepository:
         with self._sessions() as session:
             return session.scalars(query).all()
 
-    def _end_check(self, model: AddedModel, state: ModelState, reason: str | None) -> None:
+    def _end_check(self, model: AddedModel, state: ModelState, reason: str | None) -> bool:
         where = (AddedModel.name == model.name, AddedModel.sha256 == model.sha256)
         with self._sessions.begin() as session:
             statement = update(AddedModel).where(*where, AddedModel.state == ModelState.CHECKING)
-            session.execute(statement.values(state=state, reason=reason))
+            result = session.execute(statement.values(state=state, reason=reason))
+            return isinstance(result, CursorResult) and result.rowcount > 0
 
 
 def new_model(name: str, sha256: str, entry: dict[str, object], added_by: str | None) -> AddedModel:

@@ -32,21 +32,27 @@ def _check(runtime: Runtime, row: AddedModel) -> None:
     models = runtime.models.added
     if not models.begin_check(row):
         log.error("model %s is refused: its loading killed workers", row.name)
-        models.refuse(row, DIED)
+        _refuse(runtime, row, DIED)
         return
     try:
         transcriber = runtime.load(ModelEntry.model_validate(row.entry))
         transcriber.activations(np.zeros(int(transcriber.sr), dtype=np.float32))
     except NotStoredError:
-        models.refuse(row, "Its file is gone.")
+        _refuse(runtime, row, "Its file is gone.")
     except ModelError as error:
         log.error("model %s is refused: %s", row.name, error.message)
-        models.refuse(row, "It cannot be loaded: it holds no network of this version, or it was changed.")
+        _refuse(runtime, row, "It cannot be loaded: it holds no network of this version, or it was changed.")
     except (SQLAlchemyError, OSError):
         raise
     except Exception:
         log.exception("model %s is refused", row.name)
-        models.refuse(row, "It was loaded and cannot transcribe.")
+        _refuse(runtime, row, "It was loaded and cannot transcribe.")
     else:
         log.info("model %s %s is served", row.name, row.sha256[:8])
         models.accept(row)
+
+
+def _refuse(runtime: Runtime, row: AddedModel, reason: str) -> None:
+    """Say why; the file is of no use to anybody then. Another worker may have come to an end with it before us."""
+    if runtime.models.added.refuse(row, reason):
+        runtime.storage.delete(row.entry["stored"])

@@ -173,7 +173,7 @@ def _fail(runtime: Runtime, lease: Lease, code: ErrorCode, message: str) -> None
     if not runtime.jobs.fail(lease, code, message):
         _clean_up(runtime, lease.job_id)
         return
-    for half_written in (results_prefix(lease.job_id), activations_key(lease.job_id)):
+    for half_written in (results_prefix(lease.job_id), activations_key(lease.job_id), peaks_key(lease.job_id)):
         runtime.storage.delete(half_written)
     log.info("job %s: failed, %s: %s", lease.job_id, code, message)
     count(runtime.redis, JOBS_ENDED, status=Status.FAILED, error_code=code)

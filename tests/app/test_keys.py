@@ -391,6 +391,20 @@ def test_a_cookie_stands_for_the_key_until_logged_out(locked: Service, browser: 
     problem(again, 401, "unauthorized")
 
 
+def test_a_stream_of_events_ends_with_its_key(locked: Service) -> None:
+    secret = new_key(locked)
+    with as_key(locked, secret) as client:
+        job = upload(client, b"x")
+        with client.stream("GET", job["links"]["events"]) as stream:
+            lines = stream.iter_lines()
+            assert next(lines).startswith("id: ")
+            engine = open_database(locked.configuration().database)
+            KeyRepository(session_factory(engine)).revoke(secret[:12])
+            engine.dispose()
+            assert "still here" not in "".join(lines)  # nobody works: it would go on for ever
+        assert client.get(job["links"]["events"]).status_code == 401
+
+
 def test_behind_https_the_cookie_keeps_to_it(locked: Service, browser: httpx.Client) -> None:
     headers = {"X-Forwarded-Proto": "https"}
     answer = browser.post("/v1/session", json={"key": new_key(locked)}, headers=headers)

@@ -14,17 +14,22 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from app.catalogue import Catalogue, CatalogueError, load_catalogue
+from app.api.admission import admission
+from app.api.caller import Caller
+from app.catalogue import Catalogue, CatalogueError, ModelEntry, load_catalogue
 from app.checkpoint_header import HeaderError, read_header
 from app.database import open_database, session_factory
+from app.errors import InvalidRequest
+from app.jobs.repository import JobRepository
 from app.schema import migrate
 from app.served.folder import CheckpointFolder
-from app.served.repository import MOST_ATTEMPTS, ModelRepository, new_model
+from app.served.repository import MOST_ATTEMPTS, ModelRepository, StillUsedError, new_model
 from app.served.table import ModelState
 from app.settings import Settings
 from model.checkpoint import file_sha256
 from tests.app.faults.stack import QUICK
 from tests.app.service import Service, finished, read, running, running_job, short_folder, upload, wait_for
+from tests.app.test_jobs import make_job
 from tests.app.test_requests import problem
 from training.publish import place, write_manifest
 
@@ -203,11 +208,18 @@ def test_a_model_that_was_sent_is_checked_and_served(whole: Service, http: httpx
     answer = http.patch("/v1/models", json={"default": "loud"})
     assert "default: there is no such model; there are" in problem(answer, 422, "invalid-request")["detail"]
     http.patch("/v1/models", json={"default": former})
-    stored = (whole.var / "storage" / "models").iterdir()
-    assert [file_sha256(path) for path in stored] == [_sha256(data)]
+    stored = whole.var / "storage" / "models"
+    assert [file_sha256(path) for path in stored.iterdir()] == [_sha256(data)]
+    assert http.delete("/v1/models/sent").status_code == 204
+    assert list(stored.iterdir()) == []
+    assert http.get("/v1/models/sent").status_code == 404
+    assert read(http, job)["model"]["name"] == "sent"
+    assert http.post(job["links"]["decode"], json={"onset_threshold": 0.8}).status_code == 200
 
 
-def test_a_model_that_does_not_load_is_refused_and_its_name_free(http: httpx.Client, tune: bytes) -> None:
+def test_a_model_that_does_not_load_is_refused_and_its_name_free(
+    whole: Service, http: httpx.Client, tune: bytes
+) -> None:
     weights, metadata = shipped()
     weights.pop(next(iter(weights)))
     status = checked(http, send(http, save(weights, metadata=metadata), name="half"))
@@ -216,7 +228,52 @@ def test_a_model_that_does_not_load_is_refused_and_its_name_free(http: httpx.Cli
     assert "half" not in {one["name"] for one in http.get("/v1/models").json()["models"]}
     answer = http.post("/v1/transcriptions", files={"file": ("a.wav", tune)}, data={"model": "half"})
     problem(answer, 422, "invalid-request")
-    assert checked(http, send(http, variant("whole"), name="half"))["state"] == "ready"
+    assert http.delete("/v1/models/half").status_code == 204
+    assert http.get("/v1/models/half").status_code == 404
+    assert checked(http, send(http, save(weights, metadata=metadata), name="half"))["state"] == "refused"
+    whole_one = variant("whole")
+    assert checked(http, send(http, whole_one, name="half"))["state"] == "ready"
+    kept = (whole.var / "storage" / "models").iterdir()
+    assert [file_sha256(path) for path in kept] == [_sha256(whole_one)]
+
+
+def test_a_model_that_is_needed_stays(idle: httpx.Client, idle_service: Service) -> None:
+    """Nobody works here, so it is put among the served ones by hand."""
+    assert send(idle, variant("x"), name="needed").status_code == 202
+    engine = open_database(idle_service.configuration().database)
+    models = ModelRepository(session_factory(engine))
+    models.accept(models.get("needed"))  # type: ignore[arg-type]
+    job = upload(idle, b"x", model="needed")
+    for choice, said in (("needed", "choose another one first"), ("default", "1 jobs wait for it or run with it")):
+        assert idle.patch("/v1/models", json={"default": choice}).status_code == 200
+        assert said in problem(idle.delete("/v1/models/needed"), 409, "model-kept")["detail"]
+    assert idle.delete(job["links"]["self"]).status_code == 204
+    assert idle.delete("/v1/models/needed").status_code == 204
+    assert "published with the service" in problem(idle.delete("/v1/models/default"), 409, "model-kept")["detail"]
+    problem(idle.delete("/v1/models/none"), 404, "not-found")
+    assert list((idle_service.var / "storage" / "models").iterdir()) == []
+    engine.dispose()
+
+
+def test_no_job_comes_for_a_model_that_goes(database_url: str) -> None:
+    """Asked for while it was served, noted when it is gone: refused, since another network must not answer for it."""
+    migrate(database_url)
+    engine = open_database(database_url)
+    sessions = session_factory(engine)
+    models, jobs = ModelRepository(sessions), JobRepository(sessions)
+    entry = ModelEntry.model_validate(entry_of(b"x", "gone") | {"stored": "models/x.safetensors"})
+    admit = admission(Settings(), Caller(None, "127.0.0.1"), entry)
+    with pytest.raises(InvalidRequest, match="was removed just now"):
+        jobs.add(make_job("late", model_name="gone"), admit=admit)
+    assert jobs.get("late") is None
+    assert models.add(new_model("gone", entry.sha256, entry.model_dump(mode="json"), None))
+    jobs.add(make_job("early", model_name="gone"), admit=admit)
+    with pytest.raises(StillUsedError):
+        models.remove("gone")
+    jobs.cancel("early")
+    assert models.remove("gone") is not None
+    assert models.remove("gone") is None
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,32 @@
 
 import io
 import struct
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
+from sqlalchemy.orm import Session
 
+from app.api.admission import admission
 from app.api.caller import Caller, network_of
 from app.api.length import MOST_BYTES_PER_SECOND, guess_seconds
+from app.catalogue import load_catalogue
 from app.clock import utc_now
 from app.database import open_database, session_factory
+from app.errors import TooManyRequests
 from app.jobs.repository import JobRepository
 from app.jobs.sharing import SharingRepository
 from app.jobs.states import Status
 from app.keys.repository import KeyRepository
 from app.keys.table import Scope
 from app.schema import migrate
+from app.settings import Settings
 from tests.app.service import Service, repository, running, short_folder, upload
 from tests.app.test_jobs import make_job, stored
 from tests.app.test_keys import as_key
@@ -233,6 +241,30 @@ def test_stored_bytes_of_a_key_are_limited(narrow: Service) -> None:
         assert int(answer.headers["Retry-After"]) > 6 * 86400
         client.delete(first["links"]["self"])
         upload(client, b"x")
+
+
+def test_uploads_of_one_moment_do_not_pass_a_limit_together(jobs: JobRepository) -> None:
+    """Each looks and is noted before the next one looks."""
+    limits = Settings(limit_jobs=0, limit_queued_minutes=0, limit_stored_bytes=250)
+    admit = admission(limits, Caller(None, "203.0.113.9"), load_catalogue(limits.checkpoint).models[0])
+    start = threading.Barrier(8)
+
+    def admit_slowly(session: Session) -> None:
+        admit(session)
+        time.sleep(0.05)
+
+    def one(number: int) -> bool:
+        start.wait()
+        try:
+            jobs.add(make_job(f"j{number}", submitter="203.0.113.9", file_bytes=100), admit=admit_slowly)
+        except TooManyRequests:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        accepted = list(pool.map(one, range(8)))
+    assert accepted.count(True) == 3  # the third is the one that reaches the limit
+    assert [jobs.get(f"j{number}") is not None for number in range(8)] == accepted
 
 
 def _post(client: httpx.Client) -> httpx.Response:

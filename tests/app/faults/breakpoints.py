@@ -12,6 +12,7 @@ import functools
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,14 +87,22 @@ def after_every_block(place: str, function: Callable[..., Any]) -> Callable[...,
 
 
 def put_into_a_worker(**_: Any) -> None:
-    """In a worker's child, which alone has torch."""
+    """In a worker's child, which alone has torch. Celery would only log that a place is not there any more."""
+    try:
+        _put_into_a_worker()
+    except Exception:
+        traceback.print_exc()
+        os.kill(os.getppid(), signal.SIGKILL)
+
+
+def _put_into_a_worker() -> None:
     from app.worker import results, watch
     from app.worker.confined.reader import ConfinedReader
     from model.transcriber import Transcriber
 
     ConfinedReader.blocks = after_every_block(DECODING, ConfinedReader.blocks)  # type: ignore[method-assign]
     Transcriber._hear = before_each(NETWORK, Transcriber._hear)  # type: ignore[method-assign]
-    results._put = after_each(WRITING, results._put)
+    results.put_file = after_each(WRITING, results.put_file)
     watch.STUCK_SECONDS = float(os.environ.get("STUCK_SECONDS", watch.STUCK_SECONDS))
 
 

@@ -33,7 +33,7 @@ QUICK = {
 }
 Files = dict[str, dict[str, Any]]
 # Far above what a machine needs that has nothing else to do; nothing is measured here.
-PATIENCE = 240.0
+PATIENCE = 90.0
 
 
 @dataclass
