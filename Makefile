@@ -1,6 +1,7 @@
 # make run    start the service (installs what it needs the first time)
-# make test   install, then check style, types, import rules, and run all tests but the suite of faults
-# make test-faults    break the running parts and count jobs (tests/app/faults)
+# make test   install, then check style, types, import rules, and run all tests
+# make test-faults    only those that break the running parts and count jobs (tests/app/faults)
+# make measure-faults the same, and write what was measured into docs/reliability.md
 # make setup  install only
 #
 # make audit     ask for known flaws of everything that is installed (needs the network)
@@ -21,7 +22,7 @@ STAMP := $(VENV)/.installed-$(shell cat $(LOCKS) | cksum | tr -d ' ')
 TEST_STAMP := $(VENV)/.installed-test-$(shell cat $(LOCKS) requirements-test.lock | cksum | tr -d ' ')
 TOOLS_STAMP := $(VENV)/.installed-tools-$(shell cksum < requirements-tools.lock | tr -d ' ')
 
-.PHONY: run setup test test-faults lint audit licences lock
+.PHONY: run setup test test-faults measure-faults lint audit licences lock
 
 run: $(STAMP)
 	@exec $(BIN)/amt serve
@@ -31,8 +32,11 @@ setup: $(STAMP)
 test-faults: $(TEST_STAMP)
 	$(BIN)/python -m pytest tests/app/faults
 
+measure-faults: $(TEST_STAMP)
+	$(BIN)/python -m pytest tests/app/faults --measured docs/reliability.md
+
 test: $(TEST_STAMP) lint
-	$(BIN)/python -m pytest --ignore tests/app/faults
+	$(BIN)/python -m pytest
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .

@@ -50,6 +50,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics, requests = metrics.build_registry(context)
     app.add_middleware(metrics.RequestTimes, histogram=requests)
     app.add_middleware(RequestId)
+    context.tracing.trace_requests(app)
+    context.tracing.trace_messages()
     _tidy_description(app)
     return app
 
@@ -68,6 +70,7 @@ async def _open_and_close(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     threading.Thread(target=warm_up, args=(context.celery,), daemon=True).start()
     yield
+    context.tracing.flush()
     await context.async_redis.aclose()
     context.redis.close()
     context.engine.dispose()

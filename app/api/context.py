@@ -21,6 +21,7 @@ from app.served.repository import ModelRepository
 from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage
+from app.tracing import Tracing, open_tracing
 
 # An event stream looks after its key this often, and after the job table in case that Redis has lost what it waits for.
 STREAM_WAIT_SECONDS = 5.0
@@ -40,6 +41,7 @@ class Context:
     redis: Redis
     async_redis: AsyncRedis
     celery: Celery
+    tracing: Tracing
 
 
 def build_context(settings: Settings) -> Context:
@@ -57,6 +59,7 @@ def build_context(settings: Settings) -> Context:
         redis=open_redis(settings),
         async_redis=open_async_redis(settings, longest_wait=max(STREAM_WAIT_SECONDS, settings.decode_seconds)),
         celery=build_celery(settings),
+        tracing=open_tracing("api"),
     )
 
 

@@ -38,4 +38,6 @@ def serve(settings: Settings) -> None:
         server_header=False,
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        # Else a request may find the trace of the one before on its connection.
+        reset_contextvars=True,
     )

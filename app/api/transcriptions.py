@@ -226,6 +226,7 @@ def _new_job(
         owner=caller.owner,
         submitter=caller.submitter,
         request_id=present_request_id(),
+        traceparent=context.tracing.present(),
         status=Status.QUEUED,
         created_at=now,
         queued_at=now,

@@ -13,9 +13,11 @@ def read_settings() -> "Settings":
     """The settings of the environment; a wrong one ends the command."""
     from app.logs import configure_logs
     from app.settings import SettingsError, load_settings
+    from app.tracing import require_if_wanted
 
     try:
         settings = load_settings()
+        require_if_wanted()
     except SettingsError as error:
         refuse(str(error))
     configure_logs(settings)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mappe
 from app.jobs.states import Status
 
 # The newest of app/migrations; a test compares the two.
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -54,6 +54,8 @@ class Job(Base):
     request_sha256: Mapped[str | None] = mapped_column(String(64))
     # Of the upload, so that the worker's log lines can be found by it.
     request_id: Mapped[str | None] = mapped_column(String(64))
+    # The trace that the request was part of (W3C), where traces are told.
+    traceparent: Mapped[str | None] = mapped_column(String(55))
     status: Mapped[Status] = mapped_column(String(16))
 
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

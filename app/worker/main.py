@@ -19,6 +19,7 @@ from app.metrics import note_memory
 from app.process import die_with_parent
 from app.queue import CANARY, CHECK_MODELS, DECODE, EDIT, TRANSCRIBE, build_celery
 from app.settings import Settings
+from app.tracing import open_tracing
 from app.worker.runtime import Runtime, build_runtime
 from app.worker.stopping import StopFlag
 
@@ -79,7 +80,10 @@ class Worker:
     def _start_child(self, parent: int, **_: Any) -> None:
         die_with_parent(parent)
         try:
-            self._runtime = build_runtime(self.settings, self.celery, self.stop)
+            tracing = open_tracing(self.queue)
+            tracing.trace_messages()
+            signals.worker_process_shutdown.connect(lambda **_: tracing.flush(), weak=False)
+            self._runtime = build_runtime(self.settings, self.celery, self.stop, tracing)
             if self.queue == TRANSCRIBE:
                 self._runtime.audio.start()
                 self._runtime.load_default()

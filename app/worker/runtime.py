@@ -20,6 +20,7 @@ from app.served.repository import ModelRepository
 from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage
+from app.tracing import Tracing
 from app.worker.stopping import StopFlag
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Runtime:
     redis: Redis
     celery: Celery
     stop: StopFlag
+    tracing: Tracing
     _audio: "AudioDecoder | None" = None
     _loaded: "dict[str, Loaded]" = field(default_factory=dict)
 
@@ -111,7 +113,7 @@ class Loaded:
     transcriber: "Transcriber"
 
 
-def build_runtime(settings: Settings, celery: Celery, stop: StopFlag) -> Runtime:
+def build_runtime(settings: Settings, celery: Celery, stop: StopFlag, tracing: Tracing) -> Runtime:
     """Open what a working process needs. To be called in the process that works."""
     settings.temporary.mkdir(parents=True, exist_ok=True)
     sessions = session_factory(open_database(settings.database))
@@ -124,4 +126,5 @@ def build_runtime(settings: Settings, celery: Celery, stop: StopFlag) -> Runtime
         redis=open_redis(settings),
         celery=celery,
         stop=stop,
+        tracing=tracing,
     )

@@ -70,12 +70,19 @@ def transcribe(runtime: Runtime, job_id: str) -> bool:
     begin_work(request_id=job.request_id, job_id=job_id)
     _remove_leftovers(runtime, job_id, leftovers)
     log.info("job %s: start, attempt %d", job_id, job.attempts)
+    with runtime.tracing.job(job.traceparent, job_id=job_id, attempt=job.attempts):
+        _run_to_an_end(runtime, lease, job)
+    return True
+
+
+def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
+    """Run a claimed job, and note how it ended."""
     try:
         _finish(runtime, lease, job, _run(runtime, lease, job))
     except HandBackError:
         _hand_back(runtime, lease, job)
     except LeaseLostError:
-        _clean_up(runtime, job_id)
+        _clean_up(runtime, job.id)
     except TimedOutError:
         _fail(runtime, lease, ErrorCode.TIMED_OUT, "The recording took too long to transcribe.")
     except MemoryError:
@@ -83,16 +90,15 @@ def transcribe(runtime: Runtime, job_id: str) -> bool:
         _fail(runtime, lease, ErrorCode.INTERNAL, "The service ran out of memory over this recording.")
     except SQLAlchemyError as error:
         # Nothing can be noted now. The lease runs out, and the job is run again once the table is back.
-        log.error("job %s: the job table does not answer: %s", job_id, error)
+        log.error("job %s: the job table does not answer: %s", job.id, error)
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
     except OSError as error:
-        log.error("job %s: a file cannot be read or written: %s", job_id, error)
+        log.error("job %s: a file cannot be read or written: %s", job.id, error)
         _fail(runtime, lease, *_file_failure(error))
     except Exception:
-        log.exception("job %s failed", job_id)
+        log.exception("job %s failed", job.id)
         _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
-    return True
 
 
 def _remove_leftovers(runtime: Runtime, job_id: str, revisions: list[str]) -> None:
@@ -118,6 +124,7 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
         heard_by = runtime.listener(job.model_name)
         transcriber = heard_by.transcriber
         with (
+            runtime.tracing.span("transcribing"),
             runtime.storage.local_copy(audio_key(job.id)) as file,
             runtime.audio.open(file, sr=transcriber.sr, limits=limits) as audio,
         ):
@@ -129,8 +136,9 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
             )
         heard = time.monotonic()
         watch.progress("writing", summary.duration, summary.duration)
-        audio_document = _audio_document(summary) | {"peaks": put_file(runtime, peaks_key(job.id), peaks)}
-        files = _store(runtime, job, activations, summary.warnings)
+        with runtime.tracing.span("writing"):
+            audio_document = _audio_document(summary) | {"peaks": put_file(runtime, peaks_key(job.id), peaks)}
+            files = _store(runtime, job, activations, summary.warnings)
     seconds = {"transcribing": heard - begun, "writing": time.monotonic() - heard}
     return Outcome(files, audio_document, heard_by.entry, seconds)
 
@@ -176,6 +184,7 @@ def _fail(runtime: Runtime, lease: Lease, code: ErrorCode, message: str) -> None
     for half_written in (results_prefix(lease.job_id), activations_key(lease.job_id), peaks_key(lease.job_id)):
         runtime.storage.delete(half_written)
     log.info("job %s: failed, %s: %s", lease.job_id, code, message)
+    runtime.tracing.note_failure(code)
     count(runtime.redis, JOBS_ENDED, status=Status.FAILED, error_code=code)
     publish(runtime.redis, lease.job_id, _failed_event(code, message))
 

@@ -31,8 +31,8 @@ OPERATIONS = [
     "GET /v1/transcriptions/{job_id}/peaks", "GET /v1/transcriptions/{job_id}/notes",
     "PUT /v1/transcriptions/{job_id}/notes", "GET /v1/transcriptions/{job_id}/versions",
     "POST /v1/transcriptions/{job_id}/decode", "GET /v1/models", "POST /v1/models",
-    "PATCH /v1/models", "GET /v1/models/{name}", "GET /v1/session", "POST /v1/session", "DELETE /v1/session",
-    "GET /healthz", "GET /readyz",
+    "PATCH /v1/models", "GET /v1/models/{name}", "DELETE /v1/models/{name}",
+    "GET /v1/session", "POST /v1/session", "DELETE /v1/session", "GET /healthz", "GET /readyz",
 ]  # fmt: skip
 
 

@@ -1,14 +1,26 @@
 """Parts for breaking."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.app.faults.measured import MEASURED
 from tests.app.faults.stack import Files, Stack, clear, expected_files
 from tests.app.service import Service, upload
 
 SHARED_PARTS = 3
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--measured", type=Path, help="page whose table gets what this run measures, if all goes well")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    page: Path | None = session.config.getoption("--measured", None)
+    if page is not None and exitstatus == pytest.ExitCode.OK:
+        MEASURED.write(page)
 
 
 @pytest.fixture(scope="session")

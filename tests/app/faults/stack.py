@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from app.schema import migrate
 from app.settings import Settings
 from app.supervisor.redis_server import prepare_redis
 from tests.app.faults.breakpoints import HOLD
+from tests.app.faults.measured import MEASURED
 from tests.app.service import Service, repository, short_folder, wait_for
 
 # Leases and rounds are short here, so that a loss is seen within seconds.
@@ -175,8 +177,11 @@ class Stack:
             rows = self.rows()
             return rows if all(row.status in TERMINAL for row in rows) else []
 
+        start = time.monotonic()
         try:
-            return {row.id: row for row in wait_for(ended, seconds=PATIENCE, what="the end of all jobs")}
+            rows = {row.id: row for row in wait_for(ended, seconds=PATIENCE, what="the end of all jobs")}
+            MEASURED.note(len(rows), time.monotonic() - start)
+            return rows
         except AssertionError as error:
             states = [(row.id, str(row.status), row.attempts, row.stage) for row in self.rows()]
             raise AssertionError(f"{error}\n{states}\n{self.parts[0].log[-6000:]}") from None

@@ -34,7 +34,7 @@ def test_a_killed_child(stack: Stack, client: httpx.Client, tune: bytes, expecte
     assert_one_result_each(stack, jobs, expected)
 
 
-@pytest.mark.parametrize("place", IN_THE_WORKER)
+@pytest.mark.parametrize("place", [DECODING, WRITING, STORED])
 def test_a_killed_worker(
     stack: Stack, worker: Service, client: httpx.Client, tune: bytes, expected: Files, place: str
 ) -> None:
@@ -47,7 +47,7 @@ def test_a_killed_worker(
     assert_one_result_each(stack, jobs, expected)
 
 
-@pytest.mark.parametrize("place", [DECODING, NETWORK, WRITING, STORED])
+@pytest.mark.parametrize("place", [NETWORK, STORED])
 def test_a_killed_api(
     stack: Stack, api: Service, client: httpx.Client, tune: bytes, expected: Files, place: str
 ) -> None:

@@ -11,10 +11,8 @@ from typing import Any
 import httpx
 
 from tests.app.faults.breakpoints import NETWORK
-from tests.app.faults.stack import Files, Stack, assert_one_result_each
+from tests.app.faults.stack import PATIENCE, Files, Stack, assert_one_result_each
 from tests.app.service import Service, upload
-
-WORKER_GRACE = 20.0  # what the supervisor allows
 
 
 def test_a_worker_that_stops_hands_back_what_it_runs(
@@ -27,7 +25,7 @@ def test_a_worker_that_stops_hands_back_what_it_runs(
     worker.process.terminate()
     time.sleep(0.5)
     stack.release(NETWORK)
-    assert worker.process.wait(timeout=WORKER_GRACE) == 0
+    assert worker.process.wait(timeout=PATIENCE) == 0
     rows = stack.rows()
     assert {str(row.status) for row in rows} <= {"queued", "succeeded"}
     assert sum(row.attempts for row in rows if row.status == "queued") == 0
