@@ -72,7 +72,7 @@ class Tracing:
         if self.provider is not None:
             from opentelemetry.instrumentation.celery import CeleryInstrumentor
 
-            CeleryInstrumentor().instrument(tracer_provider=self.provider)
+            CeleryInstrumentor().instrument(tracer_provider=self.provider)  # type: ignore[no-untyped-call]
 
     def present(self) -> str | None:
         """The trace and the span of this moment, as W3C's `traceparent` writes them."""
