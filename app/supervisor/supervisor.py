@@ -1,9 +1,14 @@
-"""Starting, watching and stopping all parts."""
+"""Starting, watching and stopping all parts.
 
+Every part waits for the imports of this module, so it loads SQLAlchemy and Celery only where it has to.
+"""
+
+import contextlib
 import hashlib
 import json
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 import time
@@ -16,11 +21,7 @@ from types import FrameType
 from redis import Redis, RedisError
 
 from app.connections import open_redis
-from app.database import is_current, open_database, session_factory
 from app.heartbeats import forget_consumption
-from app.keys.admission import OpenToAllError, refuse_to_be_open
-from app.keys.repository import KeyRepository
-from app.queue import QUEUES
 from app.settings import Settings, child_environment
 from app.supervisor.deafness import Deafness
 from app.supervisor.lock import StartError, only_one
@@ -28,6 +29,7 @@ from app.supervisor.part import Part, say
 from app.supervisor.redis_server import prepare_redis
 
 TICK = 0.1
+SQLITE = "sqlite:///"
 REDIS_START_SECONDS = 30.0
 MOST_DEATHS = 5
 DEATHS_WINDOW = 60.0
@@ -85,7 +87,7 @@ class Supervisor:
         deadline = time.monotonic() + REDIS_START_SECONDS
         while not self._stopping.is_set():
             try:
-                for queue in QUEUES:
+                for queue in WORKERS:
                     forget_consumption(redis, queue)
             except RedisError as error:
                 if time.monotonic() > deadline or (self._redis and self._redis.death() is not None):
@@ -97,7 +99,7 @@ class Supervisor:
     def _watch(self, deafness: Deafness) -> int:
         """Until told to stop: start again what dies, and give up when too much does."""
         threading.Thread(target=self._announce, daemon=True).start()
-        workers = [part for part in self._parts if part.name in QUEUES]
+        workers = [part for part in self._parts if part.name in WORKERS]
         while not self._stopping.wait(TICK):
             deafness.cure(workers)
             for part in self._all():
@@ -145,6 +147,8 @@ class Supervisor:
                 return
 
 
+# Named like the queues that they consume.
+WORKERS = ("transcribe", "decode")
 # Name, words of the command line, seconds between SIGTERM and SIGKILL. The slowest to start comes first.
 PARTS: list[tuple[str, list[str], float]] = [
     ("transcribe", ["worker", "--queue", "transcribe"], 20.0),
@@ -164,19 +168,37 @@ def serve(settings: Settings) -> int:
 
 
 def _bring_up_to_date(url: str) -> None:
-    """Migrate where there is something to migrate; mostly there is not, and Alembic need not be loaded."""
-    if not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists():
-        engine = open_database(url)
-        current = is_current(engine)
-        engine.dispose()
-        if current:
-            return
+    """Migrate where there is something to migrate; mostly there is not, and nobody need wait for Alembic."""
+    if url.startswith(SQLITE) and _sqlite_revision(Path(url.removeprefix(SQLITE))) == _newest_revision():
+        return
     from app.schema import migrate
 
     migrate(url)
 
 
+def _sqlite_revision(path: Path) -> str | None:
+    """What `alembic_version` says, or None where there are no tables yet."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return None if row is None else str(row[0])
+
+
+def _newest_revision() -> str:
+    """The last of the migrations, whose files are named after their revisions."""
+    folder = Path(__file__).parents[1] / "migrations" / "versions"
+    return max(path.name.partition("_")[0] for path in folder.glob("[0-9]*.py"))
+
+
 def _require_keys(settings: Settings) -> None:
+    if settings.is_private:
+        return
+    from app.database import open_database, session_factory
+    from app.keys.admission import OpenToAllError, refuse_to_be_open
+    from app.keys.repository import KeyRepository
+
     engine = open_database(settings.database)
     try:
         refuse_to_be_open(settings, KeyRepository(session_factory(engine)))

@@ -85,8 +85,8 @@ class Worker:
             signals.worker_process_shutdown.connect(lambda **_: tracing.flush(), weak=False)
             self._runtime = build_runtime(self.settings, self.celery, self.stop, tracing)
             if self.queue == TRANSCRIBE:
-                self._runtime.audio.start()
                 self._runtime.load_default()
+                self._runtime.audio.start()  # not before: it would take its time from what readiness waits for
         except Exception:
             # Celery would log this and go on with a child that fails every task; the worker as a whole shall end.
             log.exception("the worker cannot start")

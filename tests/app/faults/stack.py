@@ -35,7 +35,7 @@ QUICK = {
 }
 Files = dict[str, dict[str, Any]]
 # Far above what a machine needs that has nothing else to do; nothing is measured here.
-PATIENCE = 90.0
+PATIENCE = 240.0
 
 
 @dataclass
