@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from app.events import last_event, make_event, publish
 from app.jobs.states import Status
@@ -16,6 +17,7 @@ from tests.app.test_events import follow
 HOUR = 3600
 
 
+@pytest.mark.usefixtures("no_sweeper")
 def test_every_message_delivered_twice(stack: Stack, client: httpx.Client, tune: bytes, expected: Files) -> None:
     """While its job waits, runs, and has ended."""
     stack.arm(NETWORK)
@@ -35,6 +37,7 @@ def test_every_message_delivered_twice(stack: Stack, client: httpx.Client, tune:
     celery.close()
 
 
+@pytest.mark.usefixtures("no_sweeper")
 def test_a_message_given_out_again_while_its_job_runs(
     stack: Stack, client: httpx.Client, tune: bytes, expected: Files
 ) -> None:
@@ -86,6 +89,7 @@ def test_clocks_that_are_an_hour_off(
     assert [row.attempts for row in stack.rows()] == [1, 1]
 
 
+@pytest.mark.usefixtures("no_sweeper")
 def test_two_apis_and_three_workers(stack: Stack, api: Service, tune: bytes, expected: Files) -> None:
     """No request depends on which process answered the one before."""
     urls = [api.url, stack.api().url]
