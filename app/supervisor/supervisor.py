@@ -179,7 +179,7 @@ def _bring_up_to_date(url: str) -> None:
 def _sqlite_revision(path: Path) -> str | None:
     """What `alembic_version` says, or None where there are no tables yet."""
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError:
         return None
