@@ -13,6 +13,8 @@ from app.storage.interface import Storage, StoreAwayError
 from app.storage.s3 import PART
 from tests.app.s3 import S3Server, bucket_name
 
+CENTURY = 100 * 365 * 86_400  # the server says of every unfinished upload that it is from 2010
+
 
 @pytest.fixture
 def bucket(s3: S3Server) -> dict[str, str]:
@@ -46,9 +48,9 @@ def test_parts_that_nobody_will_finish_are_removed(storage: Storage, s3: S3Serve
     name = name_of(bucket)
     s3.client().create_multipart_upload(Bucket=name, Key="some/prefix/jobs/a/audio")
     s3.client().create_multipart_upload(Bucket=name, Key="of/others")
-    storage.remove_unfinished(untouched_seconds=3600)
+    storage.remove_unfinished(untouched_seconds=CENTURY)
     assert len(s3.client().list_multipart_uploads(Bucket=name)["Uploads"]) == 2
-    storage.remove_unfinished(untouched_seconds=-60)
+    storage.remove_unfinished(untouched_seconds=60)
     left = s3.client().list_multipart_uploads(Bucket=name)["Uploads"]
     assert [one["Key"] for one in left] == ["of/others"]
 
