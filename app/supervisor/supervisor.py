@@ -171,9 +171,12 @@ def _bring_up_to_date(url: str) -> None:
         engine.dispose()
         if current:
             return
-    from app.schema import migrate
+    from app.schema import MigrationError, migrate
 
-    migrate(url)
+    try:
+        migrate(url)
+    except MigrationError as error:
+        raise StartError(str(error)) from error
 
 
 def _require_keys(settings: Settings) -> None:

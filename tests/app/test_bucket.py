@@ -2,16 +2,24 @@
 
 import errno
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Engine
 
+from app.backup import make_backup, restore_backup
+from app.database import open_database
+from app.schema import migrate
 from app.settings import Settings, SettingsError, load_settings
 from app.storage import open_storage
-from app.storage.interface import Storage, StoreAwayError
+from app.storage.interface import Storage, StoreAwayError, result_key
 from app.storage.s3 import PART
 from tests.app.s3 import S3Server, bucket_name
+from tests.app.service import repository
+from tests.app.test_backup import add_finished_job
 
 CENTURY = 100 * 365 * 86_400  # the server says of every unfinished upload that it is from 2010
 
@@ -90,6 +98,30 @@ def test_what_a_bucket_says_is_what_a_folder_would_say(storage: Storage, s3: S3S
     with pytest.raises(OSError, match="NoSuchBucket") as refused:
         none.put("jobs/a/audio", io.BytesIO(b"x"))
     assert refused.value.errno == errno.EACCES
+
+
+def test_a_backup_goes_from_a_bucket_into_a_folder_and_back(storage: Storage, s3: S3Server, tmp_path: Path) -> None:
+    source = f"sqlite:///{tmp_path / 'jobs.sqlite3'}"
+    migrate(source)
+    with repository(source) as jobs:
+        add_finished_job(jobs, storage, "done")
+    folder = open_storage(Settings(storage_url=(tmp_path / "folder").as_uri()))
+    other = opened(s3.settings(bucket_name()), tmp_path)
+    for number, (here, there) in enumerate(((storage, folder), (folder, other))):
+        target = f"sqlite:///{tmp_path / f'{number}.sqlite3'}"
+        with engine(source) as old, engine(target) as new:
+            assert make_backup(old, here, tmp_path / f"backup-{number}").jobs == 1
+            assert restore_backup(new, there, tmp_path / f"backup-{number}").jobs == 1
+        source = target
+    with other.local_copy(result_key("done", "r", "notes.mid")) as path:
+        assert path.read_bytes() == b"MThdr"
+
+
+@contextmanager
+def engine(url: str) -> Iterator[Engine]:
+    made = open_database(url)
+    yield made
+    made.dispose()
 
 
 @pytest.mark.parametrize(

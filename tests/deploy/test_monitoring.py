@@ -19,6 +19,8 @@ from app.metrics import count, note_memory, observe_stages
 from app.queue import QUEUES
 from app.schema import migrate
 from app.settings import Settings
+from tests.app.service import repository
+from tests.app.test_jobs import make_job
 from tests.deploy.compose import ROOT, services
 
 PROMETHEUS = ROOT / "docker" / "prometheus"
@@ -43,6 +45,8 @@ def known(redis: Redis, redis_url: str, tmp_path: Path) -> set[str]:
     """Names of all samples, once each thing that is counted has happened."""
     settings = Settings(var=tmp_path, redis_url=redis_url, metrics="open")
     migrate(settings.database)
+    with repository(settings.database) as jobs:
+        jobs.add(make_job())
     for name in COUNTERS:
         count(redis, name)
     observe_stages(redis, {"waiting": 1.0})
