@@ -57,7 +57,7 @@ def test_every_password_that_crosses_a_network_is_looked_at() -> None:
 def test_health_is_seen_in_what_was_consumed(
     redis: Redis, redis_url: str, part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = Settings(redis_url=redis_url, consumer_seconds=0.2)
+    settings = Settings(redis_url=redis_url)
     assert health(settings, part) == UNHEALTHY  # type: ignore[arg-type]
     assert "has not worked yet" in capsys.readouterr().err
     note_consumption(redis, part)
