@@ -104,7 +104,7 @@ def test_the_web_image_migrates_makes_a_key_and_serves(web: Path) -> None:
     command = [web / "packages" / "bin" / "amt", "api"]
     with subprocess.Popen(command, env=environment(web, **values), stderr=subprocess.DEVNULL) as api:
         try:
-            wait_for(lambda: amt(web, "health", "api", **values).returncode == 0, what="health")
+            wait_for(lambda: amt(web, "health", "api", **values).returncode == 0, seconds=240, what="health")
             address = f"http://127.0.0.1:{port}/v1/models"
             assert httpx.get(address).status_code == 401
             answer = httpx.get(address, headers={"Authorization": f"Bearer {key}"})
