@@ -6,6 +6,7 @@ The age is what is missing from a key's time to live, so that one clock alone, R
 from redis import Redis
 
 FORGOTTEN_AFTER = 86_400
+SWEEPER = "sweeper"  # not a queue: its rounds are noted like the consumption of one
 
 
 def note_consumption(redis: Redis, queue: str) -> None:

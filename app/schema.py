@@ -4,22 +4,55 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from app.database import open_database
 
 
-def migrate(url: str) -> None:
-    """Bring the tables to the newest revision."""
+class MigrationError(Exception):
+    """The tables cannot be brought there. The message says why."""
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the tables to a revision: the newest one, or back to an older one.
+
+    Raises
+    ------
+    MigrationError
+        If the revision is not known, or the tables are of a newer version than this code.
+    """
+    if revision != "head" and revision not in known_revisions():
+        raise MigrationError(f"there is no revision {revision!r}; there are {', '.join(sorted(known_revisions()))}")
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     engine = open_database(url)
     try:
         with engine.begin() as connection:
-            upgrade(connection, "head")
+            present = _present(connection)
+            if present is not None and present not in known_revisions():
+                raise MigrationError(
+                    f"the tables are of revision {present}, which is newer than this version of the service; "
+                    "take them back with the version that made them, or run that one"
+                )
+            if revision != "head" and present is not None and revision < present:
+                downgrade(connection, revision)
+            else:
+                upgrade(connection, revision)
     finally:
         engine.dispose()
+
+
+def _present(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    """Take the tables back to an older revision, and what it does not know with them."""
+    config = migration_config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
 
 
 def upgrade(connection: Connection, revision: str) -> None:

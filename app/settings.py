@@ -11,13 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "AMT_"
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included; some room for temporary suffixes.
 LONGEST_SOCKET_PATH = 100
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 
 
 class SettingsError(Exception):
@@ -46,7 +47,29 @@ class Settings(BaseSettings):
     redis_url: str = Field(
         "", description="redis://, rediss:// or unix:// URL; unset means the Redis that `amt serve` starts."
     )
-    storage_url: str = Field("", description="file:// URL of audio and results; unset means `storage` in `AMT_VAR`.")
+    storage_url: str = Field(
+        "",
+        description="Where audio and results lie: file:// and a folder, or s3:// and a bucket with a prefix; "
+        "unset means `storage` in `AMT_VAR`.",
+    )
+    s3_endpoint: str = Field("", description="Address of the S3 service; unset means Amazon's.")
+    s3_region: str = Field("", description="Region of the bucket, where the S3 service knows regions.")
+    s3_access_key: str = Field(
+        "",
+        description="Access key of the bucket; unset means what AWS's own variables, files or the machine's role say.",
+    )
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="The secret of `AMT_S3_ACCESS_KEY`.")
+    s3_public_endpoint: str = Field(
+        "",
+        description="Address of the S3 service for callers, in redirects, if it is another one than `AMT_S3_ENDPOINT`.",
+    )
+    redirect_seconds: int = Field(
+        0,
+        ge=0,
+        le=604_800,
+        description="With a bucket: seconds for which the signed addresses are good to which downloads are redirected; "
+        "0 means that the API sends the files itself.",
+    )
     checkpoint: Path = Field(
         default_factory=lambda: _shipped_checkpoints(),
         description="Folder with manifest.json and the checkpoints it names, or one checkpoint (.safetensors).",
@@ -145,8 +168,15 @@ class Settings(BaseSettings):
     @field_validator("storage_url")
     @classmethod
     def _storage_scheme(cls, url: str) -> str:
-        if url and not url.startswith("file:///"):
-            raise ValueError("must start with file:///")
+        if url and not url.startswith("file:///") and not BUCKET.fullmatch(url):
+            raise ValueError("must be file:/// and a folder, or s3://bucket or s3://bucket/prefix")
+        return url
+
+    @field_validator("s3_endpoint", "s3_public_endpoint")
+    @classmethod
+    def _endpoint(cls, url: str) -> str:
+        if url and not ORIGIN.fullmatch(url):
+            raise ValueError("must be an address such as https://s3.example.org, without a path")
         return url
 
     @field_validator("webhook_networks")

@@ -20,7 +20,7 @@ from app.clock import utc_now
 from app.connections import open_redis
 from app.database import open_database, session_factory
 from app.events import error_document, forget, make_event, publish
-from app.heartbeats import begin_canary, silence
+from app.heartbeats import SWEEPER, begin_canary, note_consumption, silence
 from app.jobs.lease_watch import LeaseWatch
 from app.jobs.repository import JobRepository
 from app.jobs.states import ErrorCode, Status
@@ -84,6 +84,7 @@ class Sweeper:
                 self.remove_files_without_job,
                 self._jobs.empty_log,
             ]
+        steps.append(lambda: note_consumption(self._redis, SWEEPER))
         for step in steps:
             try:
                 step()
@@ -189,7 +190,7 @@ def run_sweeper(settings: Settings) -> None:
     sessions = session_factory(open_database(settings.database))
     jobs = JobRepository(sessions)
     webhooks = WebhookRepository(sessions)
-    storage, redis, celery = open_storage(settings.storage), open_redis(settings), build_celery(settings)
+    storage, redis, celery = open_storage(settings), open_redis(settings), build_celery(settings)
     sweeper = Sweeper(settings, jobs, webhooks, storage, redis, celery)
     deliverer = Deliverer(settings, webhooks, redis)
     sending = threading.Thread(target=deliverer.run, args=(over,), kwargs={"pause": settings.sweep_seconds})

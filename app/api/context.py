@@ -55,7 +55,7 @@ def build_context(settings: Settings) -> Context:
         jobs=JobRepository(sessions),
         sharing=SharingRepository(sessions),
         keys=KeyRepository(sessions),
-        storage=open_storage(settings.storage),
+        storage=open_storage(settings),
         redis=open_redis(settings),
         async_redis=open_async_redis(settings, longest_wait=max(STREAM_WAIT_SECONDS, settings.decode_seconds)),
         celery=build_celery(settings),

@@ -8,11 +8,17 @@ from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
-from starlette.status import HTTP_200_OK, HTTP_206_PARTIAL_CONTENT, HTTP_304_NOT_MODIFIED
+from starlette.status import (
+    HTTP_200_OK,
+    HTTP_206_PARTIAL_CONTENT,
+    HTTP_304_NOT_MODIFIED,
+    HTTP_307_TEMPORARY_REDIRECT,
+)
 
+from app.api.context import context_of
 from app.errors import RangeNotSatisfiable
 from app.file_names import stem
-from app.storage.interface import Storage
+from app.storage.interface import NotStoredError, Storage
 
 ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -34,7 +40,7 @@ class ServedFile:
 
 
 def file_response(request: Request, storage: Storage, file: ServedFile) -> Response:
-    """The file, a part of it, or word that the caller has it already.
+    """The file, a part of it, word that the caller has it already, or where the store itself serves it.
 
     Raises
     ------
@@ -51,6 +57,9 @@ def file_response(request: Request, storage: Storage, file: ServedFile) -> Respo
     }
     if _already_there(request, file.etag):
         return Response(status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+    if (address := _address_in_store(request, storage, file)) is not None:
+        headers |= {"Location": address, "Cache-Control": "no-store"}
+        return Response(status_code=HTTP_307_TEMPORARY_REDIRECT, headers=headers)
     span = _requested_range(request, file)
     start, end = span or (0, file.size)
     headers["Content-Length"] = str(end - start)
@@ -61,6 +70,18 @@ def file_response(request: Request, storage: Storage, file: ServedFile) -> Respo
         return Response(status_code=status, headers=headers, media_type=file.media_type)
     content = storage.read(file.key, start, end - start)
     return StreamingResponse(content, status_code=status, headers=headers, media_type=file.media_type)
+
+
+def _address_in_store(request: Request, storage: Storage, file: ServedFile) -> str | None:
+    """A signed address, where that is configured. Not for the page's scripts and players, which ask no other origin."""
+    seconds = context_of(request).settings.redirect_seconds
+    is_page = "cookie" in request.headers or request.headers.get("sec-fetch-dest", "document") != "document"
+    if seconds == 0 or request.method != "GET" or is_page:
+        return None
+    if not storage.exists(file.key):
+        raise NotStoredError(file.key)
+    disposition = content_disposition(file.name)
+    return storage.link(file.key, seconds=seconds, media_type=file.media_type, disposition=disposition)
 
 
 def _already_there(request: Request, etag: str) -> bool:

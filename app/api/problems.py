@@ -29,6 +29,7 @@ from app.errors import (
     Unavailable,
     problem_type,
 )
+from app.storage.interface import StoreAwayError
 
 log = logging.getLogger(__name__)
 
@@ -169,6 +170,11 @@ def _os_error(request: Request, error: Exception) -> ProblemResponse:
     if isinstance(error, OSError) and error.errno in NO_SPACE:
         log.error("%s %s: %s", request.method, request.url.path, error)
         return problem_response(OutOfSpace("The service has no space left. Nothing was stored."), request.url.path)
+    if isinstance(error, StoreAwayError):
+        log.error("%s %s: %s", request.method, request.url.path, error)
+        return problem_response(
+            Unavailable("The store does not answer. Nothing was lost; try again."), request.url.path
+        )
     return _our_bug(request, error)
 
 

@@ -59,6 +59,7 @@ def file_responses(media_type: str, example: Any) -> dict[int | str, dict[str, A
         200: {"description": "The file.", "content": content},
         206: {"description": "The part that `Range` asked for.", "content": content},
         304: {"description": "The caller has it already (`If-None-Match`)."},
+        307: {"description": "The store serves it at `Location`, where the service is set up like that."},
     }
 
 

@@ -1,5 +1,6 @@
 """The command line: `amt`. Every command imports what it needs when it runs, so that `amt --help` is quick."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -108,11 +109,57 @@ def sweeper() -> None:
 
 
 @cli.command()
-def migrate() -> None:
+def migrate(
+    revision: Annotated[
+        str, typer.Option(help="An older revision takes the tables back to it, and what it does not know with them.")
+    ] = "head",
+    first_key: Annotated[
+        str,
+        typer.Option(help="Where there is no API key yet, make one of this name that may do everything, and print it."),
+    ] = "",
+) -> None:
     """Bring the job table up to date."""
-    from app.schema import migrate
+    from app.schema import MigrationError, migrate
 
-    migrate(read_settings().database)
+    settings = read_settings()
+    try:
+        migrate(settings.database, revision)
+    except MigrationError as error:
+        refuse(str(error), status=1)
+    if first_key:
+        keys.create_first(first_key)
+
+
+@cli.command()
+def preflight() -> None:
+    """Say which secrets of the settings are empty, short or known to others. Exit status 1 if one is."""
+    from app.cli.preflight import weaknesses
+
+    found = weaknesses(read_settings())
+    for line in found:
+        print(f"amt preflight: {line}", file=sys.stderr)
+    raise typer.Exit(1 if found else 0)
+
+
+@cli.command()
+def health(
+    part: Annotated[Literal["api", "transcribe", "decode", "sweeper"], typer.Argument(help="Which part.")],
+) -> None:
+    """Ask one part whether it works, as a container's health check does.
+
+    Exit status: 0 it does, 1 it does not, 3 messages wait for a worker that takes none and has to be started anew.
+    """
+    from app.cli.health import health
+
+    raise typer.Exit(health(read_settings(), part))
+
+
+@cli.command("settings")
+def list_settings() -> None:
+    """Print all settings with their defaults as a Markdown table: docs/settings.md."""
+    from app.cli.settings_table import table
+
+    print(table())
 
 
 @cli.command()

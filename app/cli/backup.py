@@ -18,7 +18,7 @@ def backup(settings: Settings, folder: Path) -> str:
     """Make a backup; gives what there is to say about it."""
     engine = open_database(settings.database)
     try:
-        manifest = make_backup(engine, open_storage(settings.storage), folder)
+        manifest = make_backup(engine, open_storage(settings), folder)
     except (SQLAlchemyError, OSError) as error:
         raise BackupError(f"the backup could not be made: {_first_line(error)}") from error
     finally:
@@ -33,7 +33,7 @@ def restore(settings: Settings, folder: Path) -> str:
     engine = open_database(settings.database)
     try:
         with only_one(settings.run):
-            manifest = restore_backup(engine, open_storage(settings.storage), folder)
+            manifest = restore_backup(engine, open_storage(settings), folder)
     except StartError as error:
         raise BackupError(f"{error}; or stop it first") from error
     except (SQLAlchemyError, OSError) as error:

@@ -125,7 +125,7 @@ def _keys(settings: Settings) -> Iterator[Finding]:
 
 def _storage(settings: Settings) -> Iterator[Finding]:
     try:
-        open_storage(settings.storage).check()
+        open_storage(settings).check()
     except OSError as error:
         yield False, f"{settings.storage} cannot be written to ({error.strerror}); check AMT_STORAGE_URL"
     else:

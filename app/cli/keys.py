@@ -45,6 +45,17 @@ def create(
         print(f"{moved} jobs are its own now", file=sys.stderr)
 
 
+def create_first(name: str) -> None:
+    """Make a key that may do everything and print it, unless there has ever been one."""
+    from app.keys.table import Scope
+
+    with _tables() as (keys, _):
+        if keys.any():
+            return
+        key, secret = keys.create(name, list(Scope))
+    print(f"the first API key, {key.id}, shown this once: {secret}")
+
+
 @cli.command("list")
 def list_keys() -> None:
     """List all keys, without what is secret of them."""

@@ -16,6 +16,10 @@ class NotStoredError(Exception):
     """There is nothing under this key."""
 
 
+class StoreAwayError(OSError):
+    """The store does not answer at the moment. What was asked of it can be asked again later."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """What was put."""
@@ -25,7 +29,7 @@ class Stored:
 
 
 class Storage(Protocol):
-    """A file store. A local folder, or later a bucket."""
+    """A file store: a folder or a bucket. Where it is full, its calls raise OSError with ENOSPC."""
 
     def put(self, key: str, source: BinaryIO) -> Stored:
         """Store a stream from its present position to its end."""
@@ -58,6 +62,16 @@ class Storage(Protocol):
     def check(self) -> None:
         """Write and remove a small file. Raises OSError where that fails."""
         ...
+
+    def link(self, key: str, *, seconds: int, media_type: str, disposition: str) -> str | None:
+        """An address under which the store itself serves `key` for so long, or None if it serves nobody."""
+        ...
+
+
+def check_key(key: str) -> None:
+    """Keys stay below the store's root, and none is hidden. Raises ValueError."""
+    if any(part.startswith(".") or not part for part in key.split("/")):
+        raise ValueError(f"not a key: {key!r}")
 
 
 JOBS = "jobs"

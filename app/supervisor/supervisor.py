@@ -171,9 +171,12 @@ def _bring_up_to_date(url: str) -> None:
     """Migrate where there is something to migrate; mostly there is not, and nobody need wait for Alembic."""
     if url.startswith(SQLITE) and _sqlite_revision(Path(url.removeprefix(SQLITE))) == _newest_revision():
         return
-    from app.schema import migrate
+    from app.schema import MigrationError, migrate
 
-    migrate(url)
+    try:
+        migrate(url)
+    except MigrationError as error:
+        raise StartError(str(error)) from error
 
 
 def _sqlite_revision(path: Path) -> str | None:

@@ -122,7 +122,7 @@ def build_runtime(settings: Settings, celery: Celery, stop: StopFlag, tracing: T
         models=ServedModels(CheckpointFolder(settings.checkpoint), ModelRepository(sessions)),
         jobs=JobRepository(sessions),
         sharing=SharingRepository(sessions),
-        storage=open_storage(settings.storage),
+        storage=open_storage(settings),
         redis=open_redis(settings),
         celery=celery,
         stop=stop,

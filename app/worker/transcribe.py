@@ -27,7 +27,15 @@ from app.logs import begin_work
 from app.metrics import AUDIO_SECONDS, COMPUTING_SECONDS, JOBS_ENDED, count, observe_stages
 from app.options import Options
 from app.queue import TRANSCRIBE, send_transcription
-from app.storage.interface import activations_key, audio_key, job_prefix, peaks_key, results_prefix, revision_prefix
+from app.storage.interface import (
+    StoreAwayError,
+    activations_key,
+    audio_key,
+    job_prefix,
+    peaks_key,
+    results_prefix,
+    revision_prefix,
+)
 from app.worker.results import put_file, store_results
 from app.worker.runtime import Runtime
 from app.worker.watch import HandBackError, LeaseLostError, TimedOutError, Watch
@@ -35,6 +43,9 @@ from model.audio import AudioLimits
 from model.errors import ModelError
 
 log = logging.getLogger(__name__)
+
+# Before a job is handed back whose store does not answer: the next worker would find it no other way at once.
+STORE_PAUSE = 5.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,10 @@ def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
         log.error("job %s: the job table does not answer: %s", job.id, error)
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
+    except StoreAwayError as error:
+        log.error("job %s: %s; it waits again", job_id, error)
+        time.sleep(min(STORE_PAUSE, settings.lease_seconds / 3))
+        _hand_back(runtime, lease, job)
     except OSError as error:
         log.error("job %s: a file cannot be read or written: %s", job.id, error)
         _fail(runtime, lease, *_file_failure(error))

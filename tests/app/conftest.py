@@ -17,6 +17,7 @@ from app.jobs.repository import JobRepository
 from app.schema import migrate
 from app.supervisor.redis_server import find_redis_server
 from tests.app.postgresql import Cluster
+from tests.app.s3 import S3Server
 from tests.app.service import Service, finished, repository, running, short_folder, upload
 from tests.model.files import encode
 from tests.model.signals import TUNE, TUNE_SECONDS, melody
@@ -96,6 +97,15 @@ def postgresql() -> Iterator[str]:
     cluster = Cluster()
     yield cluster.url
     cluster.close()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """An S3 service without buckets."""
+    server = S3Server()
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

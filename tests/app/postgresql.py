@@ -9,13 +9,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.app.service import short_folder
+from tests.app.service import free_port, short_folder
 
 
 class Cluster:
-    """A server on a socket of its own, which can be stopped and started again."""
+    """A server on a socket of its own, which can be stopped and started again.
 
-    def __init__(self) -> None:
+    With `listen`, an address of this machine, others come in over the network.
+    """
+
+    def __init__(self, listen: str = "") -> None:
+        self._listen, self._port = listen, free_port()
         initdb = _initdb()
         self.folder = short_folder()
         self._user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
@@ -23,6 +27,9 @@ class Cluster:
             shutil.chown(self.folder, self._user)
         self._server = Path(initdb).resolve().with_name("postgres")
         self._run([initdb, "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync"]).wait()
+        if listen:
+            with (self.data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all all trust\n")
         self.start()
 
     @property
@@ -31,10 +38,16 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return f"postgresql+psycopg://postgres@/postgres?host={self.folder}"
+        return f"postgresql+psycopg://postgres@/postgres?host={self.folder}&port={self._port}"
+
+    @property
+    def network_url(self) -> str:
+        """For those who come over the network."""
+        return f"postgresql://postgres:none@{self._listen}:{self._port}/postgres"
 
     def start(self) -> None:
-        options = ["-k", self.folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+        listen = ["-p", str(self._port), "-c", f"listen_addresses={self._listen}"]
+        options = ["-k", self.folder, *listen, "-c", "fsync=off"]
         self._process = self._run([self._server, "-D", self.data, *options])
         while not self._answers():
             assert self._process.poll() is None, "PostgreSQL does not start"
@@ -52,7 +65,7 @@ class Cluster:
     def _answers(self) -> bool:
         """Whether it lets anybody in; its socket is there before that."""
         try:
-            psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres").close()
+            psycopg.connect(host=str(self.folder), port=self._port, user="postgres", dbname="postgres").close()
         except psycopg.OperationalError:
             return False
         return True

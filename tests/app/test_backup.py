@@ -19,6 +19,7 @@ from app.keys.repository import KeyRepository
 from app.keys.table import Scope
 from app.schema import migrate
 from app.served.repository import ModelRepository, new_model
+from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage, activations_key, audio_key, model_key, result_key
 from app.webhooks.repository import WebhookRepository
@@ -36,12 +37,12 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Storage:
-    return open_storage((tmp_path / "store").as_uri())
+    return open_storage(Settings(storage_url=(tmp_path / "store").as_uri()))
 
 
 @pytest.fixture
 def empty_store(tmp_path: Path) -> Storage:
-    return open_storage((tmp_path / "other store").as_uri())
+    return open_storage(Settings(storage_url=(tmp_path / "other store").as_uri()))
 
 
 @pytest.fixture

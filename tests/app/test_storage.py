@@ -1,4 +1,4 @@
-"""The local file store: whole files or none, and no way out of its folder."""
+"""The stores, a folder and a bucket: whole files or none, and no way out of their root."""
 
 import hashlib
 import io
@@ -7,18 +7,19 @@ from typing import BinaryIO
 
 import pytest
 
+from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import NotStoredError, Storage
+from tests.app.s3 import S3Server, bucket_name
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "with space"
-
-
-@pytest.fixture
-def storage(root: Path) -> Storage:
-    return open_storage(root.as_uri())
+@pytest.fixture(params=["folder", "bucket"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty store of each kind."""
+    if request.param == "folder":
+        return open_storage(Settings(storage_url=(tmp_path / "with space").as_uri()))
+    server: S3Server = request.getfixturevalue("s3")
+    return open_storage(Settings.model_validate(server.settings(bucket_name()) | {"var": tmp_path / "var"}))
 
 
 def test_what_is_put_can_be_read(storage: Storage) -> None:
@@ -38,7 +39,7 @@ def test_putting_again_replaces(storage: Storage) -> None:
     assert b"".join(storage.read("jobs/a/audio", 0, 3)) == b"two"
 
 
-def test_a_broken_stream_leaves_nothing(storage: Storage, root: Path) -> None:
+def test_a_broken_stream_leaves_nothing(storage: Storage, tmp_path: Path) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             if self.tell() > 0:
@@ -49,7 +50,8 @@ def test_a_broken_stream_leaves_nothing(storage: Storage, root: Path) -> None:
     with pytest.raises(OSError, match="gone"):
         storage.put("jobs/a/audio", source)
     assert not storage.exists("jobs/a/audio")
-    assert [path for path in root.rglob("*") if path.is_file()] == []
+    assert list(storage.folders("jobs")) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_reader_keeps_what_is_deleted_under_it(storage: Storage) -> None:
@@ -83,11 +85,27 @@ def test_keys_stay_inside(storage: Storage, key: str) -> None:
         storage.put(key, io.BytesIO(b"x"))
 
 
-def test_check_leaves_nothing(storage: Storage, root: Path) -> None:
+def test_check_leaves_nothing(storage: Storage, tmp_path: Path) -> None:
     storage.check()
-    assert [path for path in root.rglob("*") if path.is_file()] == []
+    assert list(storage.folders("checks")) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_other_stores_are_refused() -> None:
-    with pytest.raises(ValueError, match="s3"):
-        open_storage("s3://bucket")
+def test_folders_are_those_directly_below(storage: Storage) -> None:
+    """More than a page of the listing."""
+    for name in ("a", "ab", "b", "c", "d"):
+        for file in ("audio", "results/r/notes.mid"):
+            storage.put(f"jobs/{name}/{file}", io.BytesIO(b"x"))
+    storage.put("models/m.safetensors", io.BytesIO(b"x"))
+    assert sorted(storage.folders("jobs")) == ["a", "ab", "b", "c", "d"]
+    assert list(storage.folders("jobs/a/results")) == ["r"]
+    assert list(storage.folders("jobs", untouched_seconds=3600)) == []
+    assert list(storage.folders("none")) == []
+    storage.delete("jobs")
+    assert list(storage.folders("jobs")) == []
+    assert storage.exists("models/m.safetensors")
+
+
+def test_a_folder_serves_nobody(tmp_path: Path) -> None:
+    storage = open_storage(Settings(storage_url=tmp_path.as_uri()))
+    assert storage.link("jobs/a/audio", seconds=60, media_type="audio/midi", disposition="attachment") is None

@@ -41,7 +41,7 @@ def table(settings: Settings) -> Iterator[JobRepository]:
 
 @pytest.fixture
 def store(settings: Settings) -> Storage:
-    return open_storage(settings.storage)
+    return open_storage(settings)
 
 
 def sweeper_of(settings: Settings, table: JobRepository, store: Storage, redis: Redis, celery: Celery) -> Sweeper:
