@@ -105,8 +105,8 @@ def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
     except StoreAwayError as error:
-        log.error("job %s: %s; it waits again", job_id, error)
-        time.sleep(min(STORE_PAUSE, settings.lease_seconds / 3))
+        log.error("job %s: %s; it waits again", job.id, error)
+        time.sleep(min(STORE_PAUSE, runtime.settings.lease_seconds / 3))
         _hand_back(runtime, lease, job)
     except OSError as error:
         log.error("job %s: a file cannot be read or written: %s", job.id, error)
