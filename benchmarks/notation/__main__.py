@@ -4,7 +4,7 @@
     python -m benchmarks.notation --soundfont FILE   through FluidSynth and the served checkpoint
     python -m benchmarks.notation fit                counts model/notation/profile.json anew in the tuning half
 
-Needs music21 and partitura (``pip install -e '.[notation]'``); scores are read once and kept in --cache.
+Needs music21 and partitura (``pip install -e '.[scores]'``); scores are read once and kept in --cache.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """Counts what music does at the levels of a bar, in the half of the scores that is for tuning: model/notation/profile.json."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ PROFILE = Path(model.notation.__file__).parent / "profile.json"
 # Those that the tuning scores lack get what their kind has.
 TRIED = ("4/4", "3/4", "2/4", "2/2", "6/8", "3/8", "9/8", "12/8", "5/4", "3/2")
 OF_THE_KIND = 2.0  # scores of its kind that a time signature borrows, besides its own
-PRIOR = 1.0  # scores that each is given beforehand
+PRIOR = 0.1  # scores that each is given beforehand
 Counts = dict[str, NDArray[np.float64]]  # by feature (levels, bins); "attacks" and "places" (levels,)
 
 
@@ -47,7 +48,13 @@ def fit(performances: list[Performance]) -> None:
             feature: np.round((mine[feature] + 0.1) / (mine[feature] + 0.1).sum(axis=1, keepdims=True), 4).tolist()
             for feature in EDGES
         }
-    PROFILE.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    PROFILE.write_text(laid_out(result), encoding="utf-8")
+
+
+def laid_out(result: dict[str, Any]) -> str:
+    """JSON with each table of numbers on a line of its own, so that a difference can be read."""
+    text = json.dumps(result, indent=2)
+    return re.sub(r"\[[^\[\]{}]*\]", lambda table: " ".join(table.group().split()), text) + "\n"
 
 
 def kind(metre: Metre) -> tuple[bool, bool]:

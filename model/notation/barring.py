@@ -15,7 +15,7 @@ from model.note import Note
 FEWEST_EVENTS = 4  # fewer tell nothing of beats
 PLAIN_TEMPO, PLAIN_METRE = 120.0, Metre(4, 4)
 AUDIO_WEIGHT, AUDIO_NEAR_SECONDS = 0.25, 0.06  # of an attack in the audio that is near no note
-TRACKER = 1.0  # how much the tracker's likelihood counts beside that of the bars
+TRACKER = 0.25  # how much the tracker's likelihood counts beside that of the bars
 
 
 def pattern_of(metre: Metre) -> Pattern:

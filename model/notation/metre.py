@@ -37,15 +37,14 @@ EDGES: Final[dict[str, tuple[float, ...]]] = {
 BASS_SECONDS = 1.0  # each way
 CHROMA_FRAME = 0.05
 CHROMA_FRAMES = 16
-# Neither the features of an attack nor those of one bar and the next are independent: attacks count for half of what they
-# say, and many for no more than this number.
-EVIDENCE, ENOUGH_ATTACKS = 0.5, 120
+# The features of one bar and the next are not independent: many attacks count for no more than this number.
+ENOUGH_ATTACKS = 200
 # How full a level is differs from piece to piece (some have no eighths): its probability is drawn from a beta distribution of the
 # counted mean and this concentration.
 PIECES_ALIKE = 6.0
 USUAL_BEAT = {1: 1.2, 2: 0.9, 4: 0.62, 8: 0.38, 16: 0.38}  # seconds, by the denominator
 USUAL_COMPOUND_BEAT = 0.85
-BEAT_SPREAD = 0.3  # standard deviation of its logarithm
+BEAT_SPREAD = 0.2  # standard deviation of its logarithm: narrower than music's, since levels alone hardly tell octaves
 
 
 @dataclass(frozen=True)
@@ -194,8 +193,8 @@ def readings(pattern: Pattern, names: list[str]) -> Iterator[Reading]:
         numerator, denominator = map(int, name.split("/"))
         metre = Metre(numerator, denominator)
         for beat in beat_lengths(pattern, compound=metre.compound):
-            step = PARTS // (2 if pattern == "simple" and beat % PARTS else 1)
-            for start in range(0, beat * metre.beats, step if beat >= PARTS else beat):
+            # In a stream of equal notes the tracker cannot tell which are on the beat: a bar may begin at any part of one.
+            for start in range(0, beat * metre.beats, PARTS // (4 if pattern == "simple" else 3)):
                 yield Reading(metre, beat, start)
 
 
@@ -214,4 +213,4 @@ def tempo_score(metre: Metre, seconds: float) -> float:
 
 def evidence_weight(attacks: int) -> float:
     """What the log likelihood of so many attacks counts."""
-    return EVIDENCE * min(1.0, ENOUGH_ATTACKS / attacks)
+    return min(1.0, ENOUGH_ATTACKS / attacks)
