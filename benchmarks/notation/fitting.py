@@ -1,4 +1,4 @@
-"""Counts what music does at the levels of a bar, in the half of the scores that is for tuning: model/notation/profile.json."""
+"""model/notation/profile.json: what music does at the levels of a bar, counted in the scores that are for tuning."""
 
 import json
 import re

@@ -9,14 +9,15 @@ metre
 value
     Of the played notes that were found (onset within 50 ms, the same pitch), the share with the written value exactly.
 voice
-    F-measure of pairs of notes that follow each other in a voice, over the notes that were found. A reference pair counts once
-    for each note of the next chord, on either side.
+    F-measure of pairs of notes that follow each other in a voice, over the notes that were found. A reference pair
+    counts once for each note of the next chord, on either side.
 """
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import mir_eval
 import numpy as np
@@ -32,7 +33,7 @@ BEAT_SECONDS, ONSET_SECONDS = 0.07, 0.05
 
 @dataclass(frozen=True)
 class Written:
-    """A reading of a performance, by whatever made it. A note is (index of the heard note, value in quarters, voice)."""
+    """What a reader made of the heard notes. Of a note: its index, position, value in quarters, and voice."""
 
     beats: NDArray[np.float64]
     downbeats: NDArray[np.float64]
@@ -98,6 +99,6 @@ def links(notes: Iterable[tuple[int, Fraction, Hashable]]) -> set[tuple[int, int
     pairs = set()
     for places in voices.values():
         ordered = [places[onset] for onset in sorted(places)]
-        for now, after in zip(ordered, ordered[1:], strict=False):
+        for now, after in pairwise(ordered):
             pairs.update((a, b) for a in now for b in after)
     return pairs

@@ -2,8 +2,9 @@
 
 A semi-Markov model after Cemgil and Kappen (2003) and Temperley (2009), decoded in the manner of Krebs, Böck and Widmer
 (2015): a state is a beat and the length of the interval to the next. An interval generates attacks as a point process
-whose density has a peak at each place of its grid; lengths change little from one interval to the next. Since a score of an
-interval is a correlation of the attacks with the density of that length, all of them come from a few convolutions.
+whose density has a peak at each place of its grid; lengths change little from one interval to the next. Since a score
+of an interval is a correlation of the attacks with the density of that length, all of them come from a few
+convolutions.
 """
 
 from dataclasses import dataclass
@@ -125,7 +126,8 @@ def _search(
     lengths, kernels, prior
         Intervals, and for each its log density and log prior.
     first, last : int
-        Frames of the first and last attack: the first beat lies up to an interval before ``first``, the last after ``last``.
+        Frames of the first and last attack: the first beat lies up to an interval before ``first``, the last after
+        ``last``.
 
     Returns
     -------

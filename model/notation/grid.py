@@ -1,8 +1,8 @@
 """Attacks on the grid of beats: which part of which beat each is, and where the beats lie, given that.
 
 Each beat is divided by what fits its attacks at the least cost, and as its neighbours are when in doubt (compare
-Cambouropoulos 2000; the cost is the logarithm of how rare a division is). Where the attacks lie on the grid then tells better
-where the beats are than the tracker's frames did.
+Cambouropoulos 2000; the cost is the logarithm of how rare a division is). Where the attacks lie on the grid then
+tells better where the beats are than the tracker's frames did.
 """
 
 from typing import Final

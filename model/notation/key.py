@@ -1,7 +1,7 @@
 """The key, by the pitch classes of the whole piece and the bass it ends on.
 
-Profiles of Albrecht and Shanahan (2013), "The use of large corpora to train a new type of key-finding algorithm": how often each
-degree occurs in major and minor pieces.
+Profiles of Albrecht and Shanahan (2013), "The use of large corpora to train a new type of key-finding algorithm": how
+often each degree occurs in major and minor pieces.
 """
 
 import numpy as np

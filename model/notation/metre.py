@@ -1,10 +1,10 @@
 """The time signature and the downbeats, by what music does at strong and weak places of a bar.
 
-The tracker's beats may be the beats of the bar, halves or thirds of them, or two or three of them. Each reading - a time
-signature, a length of its beat and a place where a bar begins - gives every attack and every empty place of the grid a level:
-downbeat, strong beat, beat, its parts. Levels differ in how often notes begin there, how long those last, how low they
-reach, how full the chords are and how much the harmony changes (Temperley 2009; Whiteley, Cemgil and Godsill 2006). How much, was
-counted in scores and is kept in profile.json: ``python -m benchmarks.notation fit``.
+The tracker's beats may be the beats of the bar, halves or thirds of them, or two or three of them. Each reading - a
+time signature, a length of its beat and a place where a bar begins - gives every attack and every empty place of the
+grid a level: downbeat, strong beat, beat, its parts. Levels differ in how often notes begin there, how long those
+last, how low they reach, how full the chords are and how much the harmony changes (Temperley 2009; Whiteley, Cemgil
+and Godsill 2006). How much, was counted in scores and is kept in profile.json: ``python -m benchmarks.notation fit``.
 """
 
 import json
@@ -39,8 +39,8 @@ CHROMA_FRAME = 0.05
 CHROMA_FRAMES = 16
 # The features of one bar and the next are not independent: many attacks count for no more than this number.
 ENOUGH_ATTACKS = 200
-# How full a level is differs from piece to piece (some have no eighths): its probability is drawn from a beta distribution of the
-# counted mean and this concentration.
+# How full a level is differs from piece to piece (some have no eighths): its probability is drawn from a beta
+# distribution of the counted mean and this concentration.
 PIECES_ALIKE = 6.0
 USUAL_BEAT = {1: 1.2, 2: 0.9, 4: 0.62, 8: 0.38, 16: 0.38}  # seconds, by the denominator
 USUAL_COMPOUND_BEAT = 0.85
@@ -193,7 +193,8 @@ def readings(pattern: Pattern, names: list[str]) -> Iterator[Reading]:
         numerator, denominator = map(int, name.split("/"))
         metre = Metre(numerator, denominator)
         for beat in beat_lengths(pattern, compound=metre.compound):
-            # In a stream of equal notes the tracker cannot tell which are on the beat: a bar may begin at any part of one.
+            # In a stream of equal notes the tracker cannot tell which are on the beat: a bar may begin at any part of
+            # one.
             for start in range(0, beat * metre.beats, PARTS // (4 if pattern == "simple" else 3)):
                 yield Reading(metre, beat, start)
 

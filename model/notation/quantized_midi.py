@@ -1,8 +1,8 @@
 """A `Rhythm` to a Standard MIDI File on the grid: what a sequencer or a notation program wants.
 
-The first track holds a tempo for each beat, the time signature and the key signature; then follows one named track per program.
-Notes lie exactly on ticks of the grid. The tempo map plays them where they were played, to within a microsecond a quarter.
-`model.midi` writes the other file: the notes as they were played, on no grid.
+The first track holds a tempo for each beat, the time signature and the key signature; then follows one named track
+per program. Notes lie exactly on ticks of the grid. The tempo map plays them where they were played, to within a
+microsecond a quarter. `model.midi` writes the other file: the notes as they were played, on no grid.
 """
 
 from fractions import Fraction
@@ -10,8 +10,8 @@ from fractions import Fraction
 import mido
 
 from model.midi import TICKS_PER_QUARTER, to_midi
-from model.note import Note
 from model.notation.types import Key, Rhythm
+from model.note import Note
 
 SLOWEST = 2**24 - 1  # microseconds a quarter: the file has three bytes
 
@@ -19,8 +19,8 @@ SLOWEST = 2**24 - 1  # microseconds a quarter: the file has three bytes
 def to_quantized_midi(rhythm: Rhythm, *, title: str = "") -> mido.MidiFile:
     """Build the file.
 
-    Tick 0 is the beginning of the first bar that has a note, an upbeat's bar too: bars in the file are bars of the music, so the
-    file begins where that bar does and not where the recording did.
+    Tick 0 is the beginning of the first bar that has a note, an upbeat's bar too: bars in the file are bars of the
+    music, so the file begins where that bar does and not where the recording did.
 
     Parameters
     ----------

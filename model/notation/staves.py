@@ -1,7 +1,7 @@
 """Which hand plays what: a keyboard's notes on two staves, split where the gap between hands is widest.
 
-A path through split pitches, one at each attack: cheap where no hand spans more than it can, where the notes around the split
-lie far apart, and where the split stays near the middle and near where it was.
+A path through split pitches, one at each attack: cheap where no hand spans more than it can, where the notes around
+the split lie far apart, and where the split stays near the middle and near where it was.
 """
 
 import numpy as np

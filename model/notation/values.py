@@ -1,8 +1,8 @@
 """Note values: how long each note is written, and in which voice of which staff.
 
-What was played tells little of what was written: a quarter sounds for a half or for all of its time. So a note is written to the
-beginning of the next one in its voice unless it stopped well before; then it gets the plain value that is likeliest, given
-how much of its time the player holds a note.
+What was played tells little of what was written: a quarter sounds for a half or for all of its time. So a note is
+written to the beginning of the next one in its voice unless it stopped well before; then it gets the plain value that
+is likeliest, given how much of its time the player holds a note.
 """
 
 from collections import defaultdict

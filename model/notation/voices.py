@@ -1,8 +1,8 @@
 """Which notes follow each other: the voices of one staff.
 
-Attacks are taken in order. The notes of one are dealt to voices from the top, so that no two cross; the dealing that costs least is
-kept: small steps, no voice cut off while it sounds, chords only of notes that end together (compare Chew and Wu 2004, and
-Temperley 2001, ch. 4).
+Attacks are taken in order. The notes of one are dealt to voices from the top, so that no two cross; the dealing that
+costs least is kept: small steps, no voice cut off while it sounds, chords only of notes that end together (compare
+Chew and Wu 2004, and Temperley 2001, ch. 4).
 """
 
 from collections.abc import Iterator

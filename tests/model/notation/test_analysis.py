@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import OptionError
-from model.note import Note
 from model.notation.analysis import analyse
 from model.notation.types import Key, Metre, NotationOptions, Rhythm
+from model.note import Note
 from tests.model.notation.melodies import ODE, ode
 
 
@@ -36,7 +37,7 @@ def test_a_known_tune_has_its_bars_and_key(ode_rhythm: Rhythm) -> None:
 def test_a_known_tune_has_its_values_and_voices(ode_rhythm: Rhythm) -> None:
     upper = [note for note in ode_rhythm.notes if note.staff == 0]
     assert [(note.pitch, note.duration) for note in upper] == [(pitch, Fraction(value)) for pitch, value in ODE * 2]
-    assert {note.pitch for note in ode_rhythm.notes if note.staff == 1} == {41, 43, 45, 48}
+    assert {note.pitch for note in ode_rhythm.notes if note.staff == 1} == {43, 48}
     assert len({note.voice for note in upper}) == 1
 
 
@@ -202,7 +203,7 @@ def line_of_fives() -> list[Note]:
     return [Note(0.5 + 0.25 * i, pitches[i % 5], 0.5 + 0.25 * i + 0.22) for i in range(100)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.lists(
         st.builds(
@@ -238,4 +239,4 @@ def assert_holds_together(notes: list[Note], rhythm: Rhythm) -> None:
     assert all(len(staff) == 1 for staff in staves.values())
     for spans in voices.values():
         ordered = sorted(set(spans))
-        assert all(before[1] <= after[0] for before, after in zip(ordered, ordered[1:], strict=False))
+        assert all(before[1] <= after[0] for before, after in pairwise(ordered))
