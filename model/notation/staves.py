@@ -41,7 +41,7 @@ def split_hands(places: NDArray[np.int64], pitches: NDArray[np.int64]) -> NDArra
         split[i] = SPLITS[at]
         at = int(came[i, at])
     event = np.cumsum(np.diff(places, prepend=places[0] - 1) != 0) - 1
-    return (pitches < split[event]).astype(np.int64)
+    return np.asarray(pitches < split[event], dtype=np.int64)
 
 
 def _cost(pitches: NDArray[np.int64]) -> NDArray[np.float64]:
