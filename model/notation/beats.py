@@ -23,6 +23,8 @@ SPREAD = 0.022  # standard deviation of an attack around its place, seconds
 TEMPO_SCALE = 0.04  # a change of log tempo from beat to beat by this costs a factor e
 REACH = 0.3  # log tempo does not change by more
 ATTACKS_A_BEAT = 1.8
+KNOWN_SPREAD = 0.08  # standard deviation of the logarithm of an interval around a known one
+KNOWN_WITHIN = 1.2  # the playing leaves a tempo that is known by no more than this factor
 USUAL_INTERVAL, INTERVAL_SPREAD = 0.6, 0.45  # seconds; standard deviation of its logarithm
 CHUNK_FRAMES = 20_000  # intervals scored at once: bounds memory on recordings of hours
 
@@ -84,13 +86,15 @@ def track(
     kernels = [log_density(int(length), pattern) for length in lengths]
     usual = USUAL_INTERVAL if interval is None else interval
     prior = -0.5 * (np.log(lengths * FRAME / usual) / INTERVAL_SPREAD) ** 2
-    beats, score = _search(train, lengths, kernels, prior, first=pad, last=int(frames[-1]))
+    # Where the tempo is known, each interval is held to it and not only the first.
+    toll = np.zeros(len(lengths)) if interval is None else -0.5 * (np.log(lengths * FRAME / usual) / KNOWN_SPREAD) ** 2
+    beats, score = _search(train, lengths, kernels, prior, toll, first=pad, last=int(frames[-1]))
     return Beats(start + np.array(beats) * FRAME, pattern, score)
 
 
 def interval_lengths(interval: float | None) -> NDArray[np.int64]:
     """Lengths tried, in frames, rising: steps of 2.5 % or one frame. Near ``interval`` alone where it is given."""
-    shortest, longest = (SHORTEST, LONGEST) if interval is None else (interval / 1.4, interval * 1.4)
+    shortest, longest = (SHORTEST, LONGEST) if interval is None else (interval / KNOWN_WITHIN, interval * KNOWN_WITHIN)
     count = int(np.log(longest / shortest) / 0.025) + 2
     lengths = np.unique(np.round(np.geomspace(shortest, longest, count) / FRAME).astype(np.int64))
     return lengths[lengths >= 4]
@@ -113,6 +117,7 @@ def _search(
     lengths: NDArray[np.int64],
     kernels: list[NDArray[np.float64]],
     prior: NDArray[np.float64],
+    toll: NDArray[np.float64],
     *,
     first: int,
     last: int,
@@ -123,8 +128,8 @@ def _search(
     ----------
     train : ndarray, shape (frames,)
         Summed weights of the attacks of each frame.
-    lengths, kernels, prior
-        Intervals, and for each its log density and log prior.
+    lengths, kernels, prior, toll
+        Intervals, and for each its log density, its log prior as the first one, and what is added for every one.
     first, last : int
         Frames of the first and last attack: the first beat lies up to an interval before ``first``, the last after
         ``last``.
@@ -159,7 +164,7 @@ def _search(
                 leaving = np.where(fresh, prior, leaving)
                 came[t, fresh] = n
             ring[t % len(ring)] = -np.inf
-            ring[(t + lengths) % len(ring), every] = leaving + scores[t - begin]
+            ring[(t + lengths) % len(ring), every] = leaving + scores[t - begin] + toll
     beats = [at[0]]
     t, j = at
     while j != n:

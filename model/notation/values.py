@@ -46,6 +46,7 @@ TO_NEXT: dict[Detail, float] = {
     "melody": 0.4,
 }  # held so much of the way, it goes all of it
 LEAST_HELD, USUALLY_HELD = 0.5, 0.85
+LONG_PARTS = 8 * PARTS  # what lasts longer is held for all of its time
 LEGATO_PARTS = 4 * PARTS  # a longer way to the next note tells nothing of how notes are held
 SMALLEST_SHARE = 0.2  # of the notes: what plays less has no melody
 
@@ -182,10 +183,14 @@ def written_lengths(
             chords.append((group, way, float(np.median(ends[group] - starts[group]))))
     shares = [held / way for _, way, held in chords if way <= LEGATO_PARTS]
     share = float(np.clip(np.median(shares), LEAST_HELD, 1.0)) if shares else USUALLY_HELD
+    if detail == "full":
+        share = 1.0  # what was played is written
     lengths = np.zeros(len(starts), dtype=np.int64)
     for group, way, held in chords:
         lengths[group] = (
-            way if held >= TO_NEXT[detail] * way else plain_value(int(starts[group[0]]), held / share, way, metre)
+            way
+            if held >= TO_NEXT[detail] * way
+            else plain_value(int(starts[group[0]]), held if held > LONG_PARTS else held / share, way, metre)
         )
     return lengths
 
