@@ -141,7 +141,7 @@ def beats_of(reading: Reading, beats: NDArray[np.float64], first: float, end: fl
     before, after = wanted < 0, wanted > known[-1]
     result[before] = beats[0] + wanted[before] / PARTS * (beats[1] - beats[0])
     result[after] = beats[-1] + (wanted[after] - known[-1]) / PARTS * (beats[-1] - beats[-2])
-    return result
+    return np.asarray(result)
 
 
 def pinned(beats: NDArray[np.float64], downbeat: float | None) -> NDArray[np.float64]:
