@@ -1,25 +1,29 @@
 """Pitch spelling: which of F sharp and G flat is meant.
 
-On the line of fifths (... Bb F C G D ...) the notes of a piece lie close together: a pitch class is spelled as the one
-of its names that lies nearest to a centre. The centre is mostly where the notes around lie, and a little where the key
-lies, which keeps a piece in the key's half of the circle. (Temperley, The Cognition of Basic Musical Structures, 2001,
-chapter 5.) `benchmarks.spelling` compares it with ps13.
+On the line of fifths (... Bb F C G D ...) the notes of a passage lie close together (Temperley, The Cognition of Basic
+Musical Structures, 2001, chapter 5). Twelve neighbours on it are a name for every pitch class; of all such twelve, each
+note takes those in which the notes around it lie closest, and not far from the key. `benchmarks.spelling` compares this
+with ps13.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.notation.types import Key
 
 STEPS = "FCGDAEB"  # along the line of fifths, C at 0
 # From the tonic of the signature's major key to the middle of twelve names: Eb to G# in C major, Bb to D# in A minor.
 CENTRES = {"major": 2.5, "minor": 3.5}
-CONTEXT = 32  # notes before, and as many after
-CONTEXT_WEIGHT = 0.8
-FIRST_NAME, LAST_NAME = -15, 19  # Fbb to B##: nobody writes three accidentals
+CONTEXT = 16  # notes before, and as many after
+# What a square of a fifth between passage and key counts, against one of a fifth's spread within the passage.
+KEY_WEIGHT = 0.2
+# Of equal choices the one in whose middle the notes lie.
+MIDDLE_WEIGHT = 0.001
+# The first of the twelve names: from Fbb on, or to B##. Nobody writes three accidentals.
+FIRST_NAMES = np.arange(-15, 9)
 
 
 @dataclass(frozen=True)
@@ -57,28 +61,32 @@ def spell(pitches: Sequence[int], key: Key) -> list[Spelling]:
     """
     if not pitches:
         return []
-    centre = key.fifths + CENTRES[key.mode]
-    first = [_nearest(pitch, centre) for pitch in pitches]
-    sums = np.concatenate([[0], np.cumsum(first)])
-    spelled = []
-    for i, pitch in enumerate(pitches):
-        start, end = max(0, i - CONTEXT), min(len(pitches), i + CONTEXT + 1)
-        around = float(sums[end] - sums[start]) / (end - start)
-        fifths = _nearest(pitch, (1 - CONTEXT_WEIGHT) * centre + CONTEXT_WEIGHT * around)
-        spelled.append(_named(pitch, fifths))
-    return spelled
+    classes = 7 * np.array(pitches) % 12  # the place of each pitch class on the line, modulo 12
+    places = FIRST_NAMES[:, None] + (np.arange(12) - FIRST_NAMES[:, None]) % 12  # (twelves, 12)
+    around = _shares_around(classes)
+    means = around @ places.T  # (notes, twelves)
+    spread = around @ (places**2).T - means**2
+    off_key = (means - key.fifths - CENTRES[key.mode]) ** 2
+    off_middle = (means - FIRST_NAMES - 5.5) ** 2
+    chosen = np.argmin(spread + KEY_WEIGHT * off_key + MIDDLE_WEIGHT * off_middle, axis=1)
+    return [
+        _named(pitch, int(places[twelve, one])) for pitch, twelve, one in zip(pitches, chosen, classes, strict=True)
+    ]
+
+
+def _shares_around(classes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of each pitch class among a note and its neighbours, shape (notes, 12)."""
+    counts = np.concatenate([np.zeros((1, 12)), np.cumsum(np.eye(12)[classes], axis=0)])
+    here = np.arange(len(classes))
+    start, end = np.maximum(0, here - CONTEXT), np.minimum(len(classes), here + CONTEXT + 1)
+    shares: NDArray[np.float64] = (counts[end] - counts[start]) / (end - start)[:, None]
+    return shares
 
 
 def signature_alter(step: str, key: Key) -> int:
     """What the key signature does to a step, in semitones."""
     place = STEPS.index(step)
     return int(place < key.fifths) - int(place - 7 >= key.fifths)
-
-
-def _nearest(pitch: int, centre: float) -> int:
-    """Place on the line of fifths, C at 0, of the name nearest to the centre."""
-    lowest = min(max(ceil(centre - 5.5), FIRST_NAME), LAST_NAME - 11)
-    return lowest + (7 * pitch - lowest) % 12
 
 
 def _named(pitch: int, fifths: int) -> Spelling:
