@@ -38,25 +38,27 @@ def _rhythm(notes: list[QuantizedNote], metre: tuple[int, int], key: str, tempo:
 
 @st.composite
 def rhythms(draw: st.DrawFn) -> Rhythm:
-    """Pieces of one to five lines, each of chords and gaps of any length on grids of twos, threes and fives."""
-    lines = draw(st.lists(st.sampled_from(LINES), min_size=1, unique=True))
+    """Pieces of one to three lines, each of chords and gaps of any length on a grid of threes or of fives."""
+    lines = draw(st.lists(st.sampled_from(LINES), min_size=1, max_size=3, unique=True))
     metre = draw(st.sampled_from(METRES))
     start = draw(st.sampled_from([Fraction(0), Fraction(1), -Metre(*metre).beat / 2]))
     notes: list[QuantizedNote] = []
     for program, staff, voice in lines:
         now = start
-        for gap, length, pitches in draw(st.lists(_chords(), min_size=1, max_size=8)):
+        odd = draw(st.sampled_from([3, 5]))
+        for gap, length, degrees in draw(st.lists(_chords(odd), min_size=1, max_size=6)):
             onset = now + gap
+            # Pitches of their own, so that whoever reads the notes back knows which tie belongs to which voice.
             notes += [
-                QuantizedNote(onset, length, pitch, 64, program, voice, staff, len(notes) + i)
-                for i, pitch in enumerate(sorted(pitches))
+                QuantizedNote(onset, length, 3 * degree + voice, 64, program, voice, staff, len(notes) + i)
+                for i, degree in enumerate(sorted(degrees))
             ]
             now = onset + length
     return _rhythm(notes, metre, draw(st.sampled_from(["C", "Gb", "f#", "eb", "C#", "a"])), 120)
 
 
-def _chords() -> st.SearchStrategy[tuple[Fraction, Fraction, set[int]]]:
-    units = [Fraction(1), Fraction(1, 2), Fraction(1, 4), Fraction(1, 3), Fraction(1, 6), Fraction(1, 5)]
+def _chords(odd: int) -> st.SearchStrategy[tuple[Fraction, Fraction, set[int]]]:
+    units = [Fraction(1), Fraction(1, 2), Fraction(1, 4), Fraction(1, odd), Fraction(1, 2 * odd)]
     length = st.builds(lambda unit, count: unit * count, st.sampled_from(units), st.integers(1, 13))
     gap = st.one_of(st.just(Fraction(0)), length)
-    return st.tuples(gap, length, st.sets(st.integers(36, 96), min_size=1, max_size=3))
+    return st.tuples(gap, length, st.sets(st.integers(12, 32), min_size=1, max_size=3))

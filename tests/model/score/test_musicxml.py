@@ -15,7 +15,7 @@ from model.score.musicxml import to_musicxml, to_mxl
 from tests.model.score.music import VIOLIN, rhythm_of, rhythms
 from tests.model.score.reading import bars, schema, sounding
 
-ANY_PIECE = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ANY_PIECE = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def written(rhythm: Rhythm, title: str = "") -> bytes:
