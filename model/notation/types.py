@@ -291,14 +291,21 @@ class Rhythm:
 
     @property
     def beats(self) -> NDArray[np.float64]:
-        """Seconds of every beat of the map, shape (beats,)."""
-        return np.array(self.time_map.seconds)
+        """Seconds of the beats from the first onset to the last end, shape (beats,)."""
+        return np.array([seconds for seconds, _ in self._music()])
 
     @property
     def downbeats(self) -> NDArray[np.float64]:
         """Seconds of those beats that begin a bar, shape (bars,)."""
+        return np.array([seconds for seconds, quarter in self._music() if quarter % self.metre.bar == 0])
+
+    def _music(self) -> list[tuple[float, Fraction]]:
+        """Points of the time map within the music; the map itself reaches on to full bars."""
+        if not self.notes:
+            return []
+        start, end = self.notes[0].onset, max(note.end for note in self.notes)
         pairs = zip(self.time_map.seconds, self.time_map.quarters, strict=True)
-        return np.array([seconds for seconds, quarter in pairs if quarter % self.metre.bar == 0])
+        return [(seconds, quarter) for seconds, quarter in pairs if start <= quarter < end]
 
     @property
     def tempo_curve(self) -> tuple[tuple[float, float], ...]:

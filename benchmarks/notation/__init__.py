@@ -1,0 +1,1 @@
+"""How well notes become notation: scores are played, heard, and written down again. See docs/notation.md."""

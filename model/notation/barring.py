@@ -1,0 +1,154 @@
+"""The choice of a time signature and its beats, among all readings of what the tracker found."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.notation.beats import PATTERNS, Beats, Pattern, track
+from model.notation.events import Events
+from model.notation.grid import PARTS, place, refine
+from model.notation.metre import Reading, evidence_weight, features, load_profile, readings, score, tempo_score
+from model.notation.types import Metre, NotationOptions
+from model.note import Note
+
+FEWEST_EVENTS = 4  # fewer tell nothing of beats
+PLAIN_TEMPO, PLAIN_METRE = 120.0, Metre(4, 4)
+AUDIO_WEIGHT, AUDIO_NEAR_SECONDS = 0.25, 0.06  # of an attack in the audio that is near no note
+TRACKER = 1.0  # how much the tracker's likelihood counts beside that of the bars
+
+
+def pattern_of(metre: Metre) -> Pattern:
+    """What its beats are divided into."""
+    return "compound" if metre.compound else "simple"
+
+
+def barred(
+    notes: list[Note], events: Events, onsets: NDArray[np.float64] | None, options: NotationOptions
+) -> tuple[Metre, NDArray[np.float64]]:
+    """Find the time signature and its beats.
+
+    Parameters
+    ----------
+    notes : list of Note
+        Sorted.
+    events : Events
+        Of these notes.
+    onsets : ndarray or None
+        Attacks in the audio.
+    options : NotationOptions
+
+    Returns
+    -------
+    Metre
+    ndarray, shape (beats,)
+        Seconds; the first begins a bar, and they reach from before the first onset to after the last offset.
+    """
+    end = max((note.offset for note in notes), default=0.0)
+    if len(events.times) < FEWEST_EVENTS:
+        return plain(events.times, end, options)
+    times, weights = with_audio(events, onsets)
+    bins, profile = features(notes, events), load_profile()
+    weight = evidence_weight(len(times))
+    best: tuple[float, Reading, Beats] | None = None
+    for beats, names in tracked(times, weights, options):
+        positions = place(events.times, beats.times, beats.pattern)
+        interval = float(np.median(np.diff(beats.times)))
+        for reading in allowed(readings(beats.pattern, names), beats, options):
+            name = f"{reading.metre.numerator}/{reading.metre.denominator}"
+            value = weight * (TRACKER * beats.score + score(positions, bins, reading, profile))
+            value += profile.prior.get(name, 0.0) + tempo_score(reading.metre, interval * reading.beat / PARTS)
+            if best is None or value > best[0]:
+                best = value, reading, beats
+    if best is None:
+        raise AssertionError("every time signature has a reading")
+    _, reading, beats = best
+    grid = beats_of(reading, beats.times, events.times[0], end)
+    grid = refine(times, weights, grid, pattern_of(reading.metre))
+    return reading.metre, pinned(grid, options.first_downbeat)
+
+
+def plain(times: NDArray[np.float64], end: float, options: NotationOptions) -> tuple[Metre, NDArray[np.float64]]:
+    """An even grid where there is too little to hear one: from the first onset, or from the downbeat that is known."""
+    metre = Metre(*options.metre) if options.metre else PLAIN_METRE
+    interval = 60 / (options.tempo or PLAIN_TEMPO)
+    first = float(times[0]) if len(times) else 0.0
+    origin = first if options.first_downbeat is None else options.first_downbeat
+    bar = interval * metre.beats
+    begin = origin - bar * max(0, np.ceil((origin - first) / bar - 1e-9))
+    count = int(np.ceil((max(end, origin) - begin) / bar) + 1) * metre.beats
+    return metre, begin + interval * np.arange(count + 1)
+
+
+def with_audio(events: Events, onsets: NDArray[np.float64] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Times and weights of the attacks of notes, and of those in the audio that are near none."""
+    if onsets is None or len(onsets) == 0:
+        return events.times, events.weights
+    onsets = onsets[(onsets > events.times[0]) & (onsets < events.times[-1])]
+    after = np.searchsorted(events.times, onsets)
+    near = np.minimum(np.abs(events.times[after - 1] - onsets), np.abs(events.times[after] - onsets))
+    extra = onsets[near > AUDIO_NEAR_SECONDS]
+    times = np.concatenate([events.times, extra])
+    order = np.argsort(times, kind="stable")
+    return times[order], np.concatenate([events.weights, np.full(len(extra), AUDIO_WEIGHT)])[order]
+
+
+def tracked(
+    times: NDArray[np.float64], weights: NDArray[np.float64], options: NotationOptions
+) -> Iterator[tuple[Beats, list[str]]]:
+    """Beats in each pattern that may be, with the time signatures to read them in."""
+    names = ["{}/{}".format(*options.metre)] if options.metre else list(load_profile().prior)
+    for pattern in PATTERNS:
+        # A known tempo is that of the written beats, which the tracker then has to find in their own pattern.
+        mine = [n for n in names if options.tempo is None or pattern_of(metre_named(n)) == pattern]
+        if mine:
+            yield track(times, weights, pattern, interval=60 / options.tempo if options.tempo else None), mine
+
+
+def metre_named(name: str) -> Metre:
+    """The metre that is written so."""
+    numerator, denominator = name.split("/")
+    return Metre(int(numerator), int(denominator))
+
+
+def allowed(all_: Iterator[Reading], beats: Beats, options: NotationOptions) -> list[Reading]:
+    """The readings that agree with what is known."""
+    found = [r for r in all_ if options.tempo is None or r.beat == PARTS]
+    if options.first_downbeat is None:
+        return found
+    at = float(_extended(beats.times, options.first_downbeat))
+    distances = [abs((at - r.start + r.bar / 2) % r.bar - r.bar / 2) / r.beat for r in found]
+    nearest = min(distances)
+    return [r for r, distance in zip(found, distances, strict=True) if distance <= max(nearest, 0.2) + 1e-9]
+
+
+def _extended(beats: NDArray[np.float64], seconds: float) -> float:
+    """Position of a time in `PARTS` of a beat, beyond the beats too."""
+    if seconds < beats[0]:
+        return float((seconds - beats[0]) / (beats[1] - beats[0]) * PARTS)
+    if seconds > beats[-1]:
+        return float((len(beats) - 1 + (seconds - beats[-1]) / (beats[-1] - beats[-2])) * PARTS)
+    return float(np.interp(seconds, beats, np.arange(len(beats)) * PARTS))
+
+
+def beats_of(reading: Reading, beats: NDArray[np.float64], first: float, end: float) -> NDArray[np.float64]:
+    """Beats of a reading, from the bar in which the first note begins to the end of the one in which the last ends."""
+    lowest = np.floor((_extended(beats, first) - reading.start + PARTS / 12) / reading.bar)
+    highest = np.floor((_extended(beats, end) - reading.start) / reading.bar) + 1
+    wanted = reading.start + reading.beat * np.arange(lowest * reading.metre.beats, highest * reading.metre.beats + 1)
+    known = np.arange(len(beats)) * PARTS
+    result = np.interp(wanted, known, beats)
+    before, after = wanted < 0, wanted > known[-1]
+    result[before] = beats[0] + wanted[before] / PARTS * (beats[1] - beats[0])
+    result[after] = beats[-1] + (wanted[after] - known[-1]) / PARTS * (beats[-1] - beats[-2])
+    return result
+
+
+def pinned(beats: NDArray[np.float64], downbeat: float | None) -> NDArray[np.float64]:
+    """Beats, with the nearest one to a known downbeat moved there, if that leaves them rising."""
+    if downbeat is None:
+        return beats
+    at = int(np.abs(beats - downbeat).argmin())
+    moved = beats.copy()
+    moved[at] = downbeat
+    return moved if np.all(np.diff(moved) > 0) else beats

@@ -1,0 +1,241 @@
+"""What a musician would say of known tunes, and what must hold for any notes at all."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.errors import OptionError
+from model.note import Note
+from model.notation.analysis import analyse
+from model.notation.types import Key, Metre, NotationOptions, Rhythm
+from tests.model.notation.melodies import ODE, ode
+
+
+@pytest.fixture(scope="module")
+def ode_rhythm() -> Rhythm:
+    return analyse(ode())
+
+
+def test_a_known_tune_has_its_beats(ode_rhythm: Rhythm) -> None:
+    expected = 1.0 + 0.6 * np.arange(len(ode_rhythm.beats))
+    assert len(ode_rhythm.beats) == 64
+    assert ode_rhythm.beats == pytest.approx(expected, abs=0.01)
+    assert ode_rhythm.tempo == pytest.approx(100, rel=0.01)
+
+
+def test_a_known_tune_has_its_bars_and_key(ode_rhythm: Rhythm) -> None:
+    assert ode_rhythm.metre == Metre(4, 4)
+    assert ode_rhythm.downbeats == pytest.approx(1.0 + 2.4 * np.arange(16), abs=0.01)
+    assert ode_rhythm.key == Key(0, "major", 0)
+
+
+def test_a_known_tune_has_its_values_and_voices(ode_rhythm: Rhythm) -> None:
+    upper = [note for note in ode_rhythm.notes if note.staff == 0]
+    assert [(note.pitch, note.duration) for note in upper] == [(pitch, Fraction(value)) for pitch, value in ODE * 2]
+    assert {note.pitch for note in ode_rhythm.notes if note.staff == 1} == {41, 43, 45, 48}
+    assert len({note.voice for note in upper}) == 1
+
+
+@pytest.mark.parametrize("tempo", [80.0, 132.0])
+def test_another_tempo_gives_the_same_score(ode_rhythm: Rhythm, tempo: float) -> None:
+    assert scored(analyse(ode(tempo=tempo))) == scored(ode_rhythm)
+
+
+def test_a_later_beginning_gives_the_same_score(ode_rhythm: Rhythm) -> None:
+    later = analyse(ode(start=7.137))
+    assert scored(later) == scored(ode_rhythm)
+    assert later.beats == pytest.approx(ode_rhythm.beats + 6.137, abs=0.01)
+
+
+def test_other_pitches_give_the_same_rhythm_in_another_key(ode_rhythm: Rhythm) -> None:
+    higher = analyse([replace(note, pitch=note.pitch + 2) for note in ode()])
+    assert [(n.onset, n.duration) for n in higher.notes] == [(n.onset, n.duration) for n in ode_rhythm.notes]
+    assert higher.key == Key(2, "major", 2)
+
+
+def test_the_order_of_the_notes_does_not_matter(ode_rhythm: Rhythm) -> None:
+    notes = ode()
+    order = np.random.default_rng(0).permutation(len(notes))
+    shuffled = analyse([notes[i] for i in order])
+    assert scored(shuffled) == scored(ode_rhythm)
+    assert all(notes[order[note.index]].pitch == note.pitch for note in shuffled.notes)
+
+
+def test_noise_of_a_transcription_changes_little(ode_rhythm: Rhythm) -> None:
+    rng = np.random.default_rng(1)
+    noisy = []
+    for note in ode():
+        onset = note.onset + rng.normal(0, 0.015)
+        noisy.append(replace(note, onset=onset, offset=onset + (note.offset - note.onset) * rng.uniform(0.8, 1.05)))
+    rhythm = analyse(noisy)
+    assert rhythm.metre == Metre(4, 4)
+    assert rhythm.beats == pytest.approx(ode_rhythm.beats, abs=0.03)
+    same = {(n.onset, n.duration, n.pitch) for n in rhythm.notes} & {
+        (n.onset, n.duration, n.pitch) for n in ode_rhythm.notes
+    }
+    assert len(same) >= 0.9 * len(ode_rhythm.notes)
+
+
+def test_triplets_are_thirds_of_a_beat() -> None:
+    notes = ode()
+    bar = 1.0 + 4 * 2.4  # three notes in the time of the first quarter of the fifth bar
+    notes = [note for note in notes if not (note.pitch >= 60 and abs(note.onset - bar) < 0.01)]
+    notes += [Note(bar + 0.2 * i, 64 + i, bar + 0.2 * i + 0.18) for i in range(3)]
+    rhythm = analyse(notes)
+    third = Fraction(1, 3)
+    at = rhythm.time_map.to_quarters(bar)
+    found = [n for n in rhythm.notes if n.staff == 0 and round(at) <= n.onset < round(at) + 1]
+    assert [(n.onset - round(at), n.duration) for n in found] == [(i * third, third) for i in range(3)]
+
+
+def test_a_ritardando_is_in_the_tempo_curve_and_not_in_the_notes(ode_rhythm: Rhythm) -> None:
+    def slower(time: float) -> float:
+        return time + 0.004 * max(0.0, time - 20) ** 2
+
+    rhythm = analyse([replace(note, onset=slower(note.onset), offset=slower(note.offset)) for note in ode()])
+    assert scored(rhythm) == scored(ode_rhythm)
+    tempi = [tempo for _, tempo in rhythm.tempo_curve]
+    assert tempi[5] == pytest.approx(100, rel=0.05)
+    assert tempi[60] == pytest.approx(100 / (1 + 0.008 * 17), rel=0.08)
+
+
+def scored(rhythm: Rhythm) -> tuple[object, ...]:
+    """What a score shows, without times."""
+    return rhythm.metre, rhythm.key, sorted((n.onset, n.duration, n.pitch, n.voice, n.staff) for n in rhythm.notes)
+
+
+# Overrides
+
+
+def test_a_known_time_signature_is_kept() -> None:
+    rhythm = analyse(ode(), overrides=NotationOptions(metre=(3, 4)))
+    assert rhythm.metre == Metre(3, 4)
+    assert np.diff(rhythm.downbeats) == pytest.approx(1.8, abs=0.02)
+
+
+def test_a_time_signature_that_is_seldom_seen_is_kept() -> None:
+    assert analyse(ode(), overrides=NotationOptions(metre=(7, 8))).metre == Metre(7, 8)
+
+
+@pytest.mark.parametrize("tempo", [50.0, 200.0])
+def test_a_known_tempo_is_that_of_the_beats(tempo: float) -> None:
+    rhythm = analyse(ode(), overrides=NotationOptions(tempo=tempo, metre=(4, 4)))
+    assert rhythm.tempo == pytest.approx(tempo, rel=0.02)
+
+
+def test_a_known_key_is_written() -> None:
+    assert analyse(ode(), overrides=NotationOptions(key="f#")).key == Key(6, "minor", 3)
+
+
+def test_a_bar_begins_at_a_known_downbeat() -> None:
+    rhythm = analyse(ode(), overrides=NotationOptions(first_downbeat=1.6))
+    assert np.abs(rhythm.downbeats - 1.6).min() < 1e-6
+    assert np.abs(rhythm.downbeats - 1.0).min() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"tempo": 5.0}, "20..400"),
+        ({"tempo": float("nan")}, "20..400"),
+        ({"metre": (4, 5)}, "4/5"),
+        ({"metre": (0, 4)}, "0/4"),
+        ({"key": "H"}, "capital letter"),
+        ({"first_downbeat": -1.0}, "0 or more"),
+        ({"detail": "everything"}, "full, readable, melody"),
+    ],
+)
+def test_wrong_options_are_refused_with_what_is_allowed(wrong: dict[str, object], says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        NotationOptions(**wrong)  # type: ignore[arg-type]
+
+
+# Detail
+
+
+def test_the_melody_is_one_line_of_highest_notes() -> None:
+    rhythm = analyse(ode(), overrides=NotationOptions(detail="melody"))
+    assert [note.pitch for note in rhythm.notes] == [pitch for pitch, _ in ODE * 2]
+    assert {(note.voice, note.staff) for note in rhythm.notes} == {(0, 0)}
+
+
+def test_staccato_is_written_out_where_it_should_be_readable_and_kept_in_full() -> None:
+    rng_free = [replace(note, offset=note.onset + 0.6 * (note.offset - note.onset)) for note in ode()]
+    readable = analyse(rng_free, overrides=NotationOptions(detail="readable"))
+    full = analyse(rng_free, overrides=NotationOptions(detail="full"))
+    assert sum(note.duration for note in full.notes) < sum(note.duration for note in readable.notes)
+    assert {note.duration for note in readable.notes} <= {Fraction(n, 2) for n in (1, 2, 3, 4)}
+
+
+# Odd input
+
+
+def test_no_notes_are_an_empty_piece() -> None:
+    rhythm = analyse([])
+    assert rhythm.notes == ()
+    assert len(rhythm.beats) == 0
+
+
+def test_one_long_chord_is_whole_notes_on_an_even_grid() -> None:
+    rhythm = analyse([Note(2.0, pitch, 22.0) for pitch in (48, 52, 55, 60)])
+    assert {(note.onset, note.duration) for note in rhythm.notes} == {(Fraction(0), Fraction(40))}
+
+
+def test_two_notes_are_two_notes() -> None:
+    assert [n.pitch for n in analyse([Note(0.5, 60, 1.0), Note(1.5, 64, 2.0)]).notes] == [60, 64]
+
+
+def test_five_eighths_can_be_asked_for() -> None:
+    notes = line_of_fives()
+    rhythm = analyse(notes, overrides=NotationOptions(metre=(5, 8)))
+    assert rhythm.metre == Metre(5, 8)
+    assert np.diff(rhythm.downbeats) == pytest.approx(1.25, abs=0.03)
+
+
+def line_of_fives() -> list[Note]:
+    """Bars of five eighths, a low note at each bar's beginning."""
+    pitches = [48, 64, 67, 60, 65]
+    return [Note(0.5 + 0.25 * i, pitches[i % 5], 0.5 + 0.25 * i + 0.22) for i in range(100)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            lambda onset, pitch, length, program: Note(onset, pitch, onset + length, program=program),
+            st.floats(0, 30),
+            st.integers(21, 108),
+            st.floats(0.01, 8),
+            st.sampled_from([0, 40, 73]),
+        ),
+        max_size=60,
+    ),
+    st.sampled_from(["full", "readable", "melody"]),
+)
+def test_any_notes_give_a_score_that_holds_together(notes: list[Note], detail: str) -> None:
+    rhythm = analyse(notes, overrides=NotationOptions(detail=detail))  # type: ignore[arg-type]
+    assert_holds_together(notes, rhythm)
+    if detail != "melody":
+        assert {(n.program, n.pitch) for n in notes} == {(n.program, n.pitch) for n in rhythm.notes}
+
+
+def assert_holds_together(notes: list[Note], rhythm: Rhythm) -> None:
+    """Every note is an input note, near where it was, within the map; voices are lines or chords on one staff."""
+    first, last = rhythm.time_map.quarters[0], rhythm.time_map.quarters[-1]
+    voices: dict[tuple[int, int], list[tuple[Fraction, Fraction]]] = {}
+    staves: dict[tuple[int, int], set[int]] = {}
+    for note in rhythm.notes:
+        played = notes[note.index]
+        assert (note.pitch, note.velocity, note.program) == (played.pitch, played.velocity, played.program)
+        assert first <= note.onset < note.end
+        assert note.onset <= last
+        voices.setdefault((note.program, note.voice), []).append((note.onset, note.end))
+        staves.setdefault((note.program, note.voice), set()).add(note.staff)
+    assert all(len(staff) == 1 for staff in staves.values())
+    for spans in voices.values():
+        ordered = sorted(set(spans))
+        assert all(before[1] <= after[0] for before, after in zip(ordered, ordered[1:], strict=False))
