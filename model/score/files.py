@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from model.notation.quantized_midi import to_quantized_midi
 from model.notation.types import Rhythm
 from model.score.engraving import engrave, to_pdf
 from model.score.layout import lay_out
@@ -12,6 +13,7 @@ from model.score.musicxml import to_musicxml, to_mxl
 MUSICXML_FILE = "score.musicxml"
 MXL_FILE = "score.mxl"
 PDF_FILE = "score.pdf"
+MIDI_FILE = "quantized.mid"
 DESCRIPTION_FILE = "score.json"
 
 
@@ -21,7 +23,7 @@ def page_file(number: int) -> str:
 
 
 def write_score(rhythm: Rhythm, folder: Path, *, title: str = "") -> None:
-    """Write MusicXML, plain and compressed, the engraved pages as SVG and PDF, and what is known of them as JSON.
+    """Write MusicXML, plain and compressed, the engraved pages as SVG and PDF, MIDI on the grid, and what is known of them as JSON.
 
     Parameters
     ----------
@@ -37,6 +39,7 @@ def write_score(rhythm: Rhythm, folder: Path, *, title: str = "") -> None:
     (folder / MUSICXML_FILE).write_bytes(musicxml)
     (folder / MXL_FILE).write_bytes(to_mxl(musicxml))
     (folder / PDF_FILE).write_bytes(to_pdf(pages))
+    to_quantized_midi(rhythm, title=title).save(folder / MIDI_FILE)
     for number, page in enumerate(pages, start=1):
         (folder / page_file(number)).write_bytes(page)
     document = json.dumps(describe(score, rhythm, pages), separators=(",", ":"))

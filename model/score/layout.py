@@ -9,7 +9,7 @@ from model.notation.types import Key, Metre, QuantizedNote, Rhythm
 from model.score.grid import BarGrid
 from model.score.parts import TWO_STAVES, Clef, clefs_of, part_name, part_order
 from model.score.spelling import Spelling, spell
-from model.score.voices import Bar, Event, events_by_bar
+from model.score.voices import Bar, Event, events_by_bar, silence
 
 # Voices that each staff has to itself: programs expect those of the lower staff from 5 on.
 VOICES_A_STAFF = 4
@@ -116,6 +116,8 @@ def _part(program: int, notes: Sequence[tuple[QuantizedNote, Spelling]], bars: S
             in_voice, spelled = zip(*voices[voice], strict=True)
             for i, events in events_by_bar(in_voice, spelled, bars, grid).items():
                 staff_bars[i][number] = events
+        if bars[0].missing and not staff_bars[0]:
+            staff_bars[0][first_voice] = silence(bars[0], grid)
         staves.append(staff_bars)
         first_voice += max(VOICES_A_STAFF, len(voices))
     clefs = clefs_of(program, [note.pitch for note, _ in notes], n_staves=n_staves)

@@ -109,6 +109,11 @@ def events_by_bar(
     return {i: tuple(_write_bar(chords, bars[i], grid, numbers)) for i, chords in sorted(within.items())}
 
 
+def silence(bar: Bar, grid: BarGrid) -> tuple[Event, ...]:
+    """A bar in which a voice rests, in written values: for an upbeat, where a rest of a whole bar would be too long."""
+    return tuple(_write_bar([], bar, grid, {}))
+
+
 def _chords(notes: Sequence[QuantizedNote], spelled: Sequence[Spelling]) -> Iterator[_Chord]:
     last = None
     pairs = zip(notes, spelled, strict=True)

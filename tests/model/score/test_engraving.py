@@ -62,7 +62,7 @@ def test_the_files_of_a_score(tmp_path: Path) -> None:
     names = sorted(path.name for path in tmp_path.iterdir())
     told = json.loads((tmp_path / "score.json").read_text())
     pages = [f"page-{number}.svg" for number in range(1, told["n_pages"] + 1)]
-    assert names == sorted([*pages, "score.json", "score.musicxml", "score.mxl", "score.pdf"])
+    assert names == sorted([*pages, "quantized.mid", "score.json", "score.musicxml", "score.mxl", "score.pdf"])
     assert (told["tempo"], told["time_signature"], told["key"], told["first_downbeat"]) == (60, "3/4", "G", 5)
     first, second = told["bars"][:2]
     assert (first["number"], first["start"], first["end"]) == (0, 4, 5)
