@@ -187,7 +187,10 @@ async def score_response(
         if facts is None:
             request_id = secrets.token_urlsafe(16)
             outcome = await outcome_of(
-                context, request_id, send_score, context.celery, job.id, request_id, chosen.revision, notation.message()
+                context,
+                request_id,
+                *(send_score, context.celery, job.id, request_id, chosen.revision, notation.message()),
+                seconds=context.settings.score_seconds,
             )
             if outcome == "failed":
                 raise InternalProblem("The score could not be written.")

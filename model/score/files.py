@@ -23,7 +23,7 @@ def page_file(number: int) -> str:
 
 
 def write_score(rhythm: Rhythm, folder: Path, *, title: str = "") -> None:
-    """Write MusicXML, plain and compressed, the engraved pages as SVG and PDF, MIDI on the grid, and what is known of them as JSON.
+    """Write MusicXML, plain and compressed, the engraved pages as SVG and PDF, MIDI on the grid, and a description.
 
     Parameters
     ----------

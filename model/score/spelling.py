@@ -26,7 +26,7 @@ MIDDLE_WEIGHT = 0.001
 FIRST_NAMES = np.arange(-15, 9)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Spelling:
     """A written pitch.
 
