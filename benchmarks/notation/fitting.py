@@ -13,7 +13,7 @@ from benchmarks.notation.playing import Performance
 from model.notation.barring import metre_named, pattern_of
 from model.notation.events import gather
 from model.notation.grid import PARTS, place
-from model.notation.metre import EDGES, FINER, N_LEVELS, Reading, features, levels
+from model.notation.metre import EDGES, N_LEVELS, Reading, features, levels
 from model.notation.types import Metre
 
 PROFILE = Path(model.notation.__file__).parent / "profile.json"
@@ -42,7 +42,7 @@ def fit(performances: list[Performance]) -> None:
         if name in counts:
             add(mine, counts[name], 1.0)
         result["prior"][name] = round(float(np.log(prior[name] / prior.total())), 3)
-        result["occupied"][name] = np.round((mine["attacks"] + 0.05) / (mine["places"] + 0.5), 4).tolist()
+        result["occupied"][name] = np.round((mine["attacks"] + 0.01) / (mine["places"] + 0.1), 4).tolist()
         result["features"][name] = {
             feature: np.round((mine[feature] + 0.1) / (mine[feature] + 0.1).sum(axis=1, keepdims=True), 4).tolist()
             for feature in EDGES
@@ -79,7 +79,5 @@ def count(played: Performance) -> Counts:
     for feature, bins in features(played.notes, events).items():
         np.add.at(result[feature], (level, bins), 1 / len(events.times))
     result["attacks"] = np.bincount(levels(np.unique(places), reading), minlength=N_LEVELS) / len(played.beats)
-    bar = np.bincount(levels(np.arange(reading.bar), reading), minlength=N_LEVELS) / metre.beats
-    bar[FINER] = bar[:FINER].sum()
-    result["places"] = bar
+    result["places"] = np.bincount(levels(np.arange(reading.bar), reading), minlength=N_LEVELS) / metre.beats
     return result

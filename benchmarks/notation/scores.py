@@ -33,9 +33,10 @@ PIANO = (
     "chopin", "cpebach", "joplin", "mozart/k545", "schumann_clara/polonaise", "johnson_j_r", "beach", "liliuokalani"
 )  # fmt: skip
 DRAWN: dict[Group, tuple[str, int]] = {"chorale": ("bach/", 44), "tune": ("ryansMammoth/", 28)}
-LARGEST_FILE = 40_000  # bytes: long movements take long to read, for one excerpt
+LARGEST_FILE = 20_000  # bytes: long movements take long to read, for an excerpt of each
 MIN_BARS, MAX_BARS, MAX_SECTIONS = 12, 32, 2
 MIN_NOTES = 40
+UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # what partitura raises on some files
 QUARTET = (40, 40, 41, 42)
 NAMED = {"piano": 0, "violin": 40, "viola": 41, "cello": 42, "bass": 43}
 FLUTE = 73
@@ -114,7 +115,10 @@ def read(path: Path, group: Group) -> Iterator[Score]:
     name = f"{path.parent.name}/{path.stem}"
     if path.suffix == ".abc":
         path = Path(converter.parse(path).write("musicxml"))
-    parts = list(partitura.load_score(str(path)).parts)
+    try:
+        parts = list(partitura.load_score(str(path)).parts)
+    except UNREADABLE:
+        return
     notes = all_notes(parts, group)
     found = 0
     for metre, fifths, start, bars, stop in sections(parts[0]):

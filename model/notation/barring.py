@@ -56,7 +56,7 @@ def barred(
         interval = float(np.median(np.diff(beats.times)))
         for reading in allowed(readings(beats.pattern, names), beats, options):
             name = f"{reading.metre.numerator}/{reading.metre.denominator}"
-            value = weight * (TRACKER * beats.score + score(positions, bins, reading, profile))
+            value = weight * TRACKER * beats.score + score(positions, bins, reading, profile)
             value += profile.prior.get(name, 0.0) + tempo_score(reading.metre, interval * reading.beat / PARTS)
             if best is None or value > best[0]:
                 best = value, reading, beats

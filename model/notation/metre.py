@@ -9,13 +9,14 @@ counted in scores and is kept in profile.json: ``python -m benchmarks.notation f
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaln
 
 from model.notation.beats import Pattern
 from model.notation.events import Events
@@ -39,6 +40,9 @@ CHROMA_FRAMES = 16
 # Neither the features of an attack nor those of one bar and the next are independent: attacks count for half of what they
 # say, and many for no more than this number.
 EVIDENCE, ENOUGH_ATTACKS = 0.5, 120
+# How full a level is differs from piece to piece (some have no eighths): its probability is drawn from a beta distribution of the
+# counted mean and this concentration.
+PIECES_ALIKE = 6.0
 USUAL_BEAT = {1: 1.2, 2: 0.9, 4: 0.62, 8: 0.38, 16: 0.38}  # seconds, by the denominator
 USUAL_COMPOUND_BEAT = 0.85
 BEAT_SPREAD = 0.3  # standard deviation of its logarithm
@@ -154,17 +158,18 @@ def score(places: NDArray[np.int64], bins: dict[str, NDArray[np.int64]], reading
     """Log likelihood of the attacks under a reading."""
     name = likest(reading.metre, profile)
     level = levels(places, reading)
-    total = 0.0
+    # What the levels explain of the features, over what their mixture explains: a piece of equal notes tells nothing.
+    shares = np.bincount(level, minlength=N_LEVELS) / len(level)
+    said = 0.0
     for feature, table in profile.features[name].items():
-        total += float(np.log(table[level, bins[feature]]).sum())
+        chance = table[:, bins[feature]]  # (levels, attacks)
+        said += float(np.log(chance[level, np.arange(len(level))] / (shares @ chance)).sum())
     occupied = np.bincount(levels(np.unique(places), reading), minlength=N_LEVELS)
-    bar = np.arange(reading.start, reading.start + reading.bar)
-    slots = np.bincount(levels(bar, reading), minlength=N_LEVELS) * (places[-1] - places[0] + 1) / reading.bar
-    slots[FINER] = slots[:FINER].sum()  # there is no end to finer places: as many as all others
-    chance = profile.occupied[name]
-    empty = np.maximum(slots - occupied, 0)
-    total += float((occupied * np.log(chance) + empty * np.log(1 - chance)).sum())
-    return total
+    bar = np.bincount(levels(np.arange(reading.bar), replace(reading, start=0)), minlength=N_LEVELS)
+    empty = np.maximum(bar * (places[-1] - places[0] + 1) / reading.bar - occupied, 0)
+    usual = PIECES_ALIKE * profile.occupied[name], PIECES_ALIKE * (1 - profile.occupied[name])
+    filled = float((betaln(occupied + usual[0], empty + usual[1]) - betaln(*usual)).sum())
+    return evidence_weight(len(places)) * said + filled
 
 
 def likest(metre: Metre, profile: Profile) -> str:

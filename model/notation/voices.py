@@ -56,7 +56,7 @@ def separate(
     """
     result = np.zeros(len(places), dtype=np.int64)
     last = np.linspace(pitches.max(), pitches.min(), 2 * most + 1)[1::2]
-    began, free = np.full(most, -np.inf), np.full(most, -np.inf)
+    began, free = np.full(most, -1e9), np.full(most, -1e9)
     starts = np.flatnonzero(np.diff(places, prepend=places[0] - 1))
     for group in np.split(np.arange(len(places)), starts[1:]):
         group = group[np.argsort(-pitches[group], kind="stable")]
