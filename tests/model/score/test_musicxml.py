@@ -61,9 +61,10 @@ def test_an_upbeat_is_a_short_bar_before_the_first() -> None:
 
 
 def test_accidentals_stand_once_in_a_bar_and_not_at_a_tied_note() -> None:
-    line = [(0, 1, 66), (1, 1, 66), (2, 1, 65), (3, 2, 66), (5, 1, 66), (6, 2, 65)]
-    found = [note.findtext("accidental") for note in fromstring(written(rhythm_of(line))).iter("note")]
-    assert found == ["sharp", None, "natural", "sharp", None, "sharp", "natural"]
+    scale = [(i, 1, pitch) for i, pitch in enumerate((60, 62, 64, 65, 67, 69, 71, 72))]
+    line = [(8, 1, 66), (9, 1, 66), (10, 1, 65), (11, 2, 66), (13, 1, 66), (14, 2, 65)]
+    found = [note.findtext("accidental") for note in fromstring(written(rhythm_of(scale + line))).iter("note")]
+    assert found[8:] == ["sharp", None, "natural", "sharp", None, "sharp", "natural"]
 
 
 def test_a_key_signature_takes_the_accidentals_away() -> None:
