@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+RATE_DIVISOR = 4  # frames for which the network names the instrument once
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
@@ -33,5 +35,6 @@ INSTRUMENTS = (
     Instrument("bassoon", 70),
     Instrument("horn", 60),
 )
+N_INSTRUMENTS = len(INSTRUMENTS)
 PROGRAM_NAMES = {instrument.program: instrument.name for instrument in INSTRUMENTS}
 PROGRAMS = {instrument.name: instrument.program for instrument in INSTRUMENTS}

@@ -10,8 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.instruments import INSTRUMENTS, N_INSTRUMENTS, RATE_DIVISOR
 from model.note import HIGHEST_PITCH, LOWEST_PITCH, N_PITCHES, Note
 
+# Programs that are the same instrument: the other acoustic pianos.
+NEAREST = {1: 0, 2: 0, 3: 0}
+OUTPUTS = {instrument.program: index for index, instrument in enumerate(INSTRUMENTS)}
 ONSET_REACH = 2.0  # frames from an onset to where its target is 0
 
 
@@ -25,12 +29,15 @@ class NoteArrays:
         Seconds.
     pitch, velocity : ndarray, shape (n,), int64
         MIDI note number, and MIDI velocity 1 to 127.
+    program : ndarray, shape (n,), int64
+        0-based General MIDI program.
     """
 
     onset: NDArray[np.float64]
     offset: NDArray[np.float64]
     pitch: NDArray[np.int64]
     velocity: NDArray[np.int64]
+    program: NDArray[np.int64]
 
     @classmethod
     def from_notes(cls, notes: list[Note]) -> "NoteArrays":
@@ -40,6 +47,7 @@ class NoteArrays:
             np.array([note.offset for note in notes], dtype=np.float64),
             np.array([note.pitch for note in notes], dtype=np.int64),
             np.array([note.velocity for note in notes], dtype=np.int64),
+            np.array([note.program for note in notes], dtype=np.int64),
         )
 
     def __len__(self) -> int:
@@ -47,7 +55,9 @@ class NoteArrays:
 
     def select(self, mask: NDArray[np.bool_]) -> "NoteArrays":
         """The notes where ``mask`` (shape ``(n,)``) is true."""
-        return NoteArrays(self.onset[mask], self.offset[mask], self.pitch[mask], self.velocity[mask])
+        return NoteArrays(
+            self.onset[mask], self.offset[mask], self.pitch[mask], self.velocity[mask], self.program[mask]
+        )
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,33 @@ def frame_targets(notes: NoteArrays, *, n_frames: int, frame_rate: float) -> NDA
         pitch = notes.pitch[index] - LOWEST_PITCH
         frame[max(first[index], 0) : max(last[index], first[index] + 1, 0), pitch] = 1
     return frame
+
+
+def instrument_targets(notes: NoteArrays, *, n_frames: int, frame_rate: float) -> NDArray[np.float32]:
+    """Which instruments sound where, on the grid of the network's instruments.
+
+    Parameters
+    ----------
+    notes : NoteArrays
+        Those of a program that is none of `model.instruments` and not near one (`NEAREST`) are left out.
+    n_frames, frame_rate
+        As for `note_targets`.
+
+    Returns
+    -------
+    ndarray, shape (ceil(n_frames / RATE_DIVISOR), N_INSTRUMENTS, N_PITCHES), float32, 0 or 1
+    """
+    n_steps = -(-n_frames // RATE_DIVISOR)
+    targets = np.zeros((n_steps, N_INSTRUMENTS, N_PITCHES), dtype=np.float32)
+    first = np.floor(notes.onset * frame_rate / RATE_DIVISOR).astype(np.int64)
+    last = np.ceil(notes.offset * frame_rate / RATE_DIVISOR).astype(np.int64)
+    for index in np.flatnonzero(_on_keyboard(notes)):
+        program = int(notes.program[index])
+        output = OUTPUTS.get(NEAREST.get(program, program))
+        if output is not None:
+            pitch = notes.pitch[index] - LOWEST_PITCH
+            targets[max(first[index], 0) : max(last[index], first[index] + 1, 0), output, pitch] = 1
+    return targets
 
 
 def _on_keyboard(notes: NoteArrays) -> NDArray[np.bool_]:

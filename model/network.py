@@ -8,6 +8,7 @@
 4. A bidirectional LSTM over a narrow projection of all columns: what the whole keyboard does, given back to each
    pitch as a few channels.
 5. One bidirectional LSTM, shared by all pitches, over time within each pitch's column; then a linear layer.
+6. Beside it, if there is one, what says which instrument plays at a pitch (`model.instrument_head`).
 """
 
 from dataclasses import asdict, dataclass, field
@@ -18,7 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.blocks import block
 from model.cqt import CqtConfig, VariableQ
+from model.instrument_head import InstrumentHead
 from model.note import N_PITCHES
 
 
@@ -40,6 +43,8 @@ class NetworkConfig:
         Channels read from each column, hidden size per direction and channels given back by the keyboard-wide LSTM.
     pitch_hidden : int
         Hidden size per direction of the LSTM shared by all pitches.
+    instrument_channels : int
+        Channels of what tells instruments apart; 0 leaves it out.
     """
 
     cqt: CqtConfig = field(default_factory=CqtConfig)
@@ -50,12 +55,13 @@ class NetworkConfig:
     context_hidden: int = 64
     context_channels: int = 4
     pitch_hidden: int = 24
+    instrument_channels: int = 0
 
     def __post_init__(self) -> None:
         if self.cqt.bins_per_octave % 12:
             raise ValueError(f"cqt.bins_per_octave must be a multiple of 12, got {self.cqt.bins_per_octave}")
         sizes = {name: value for name, value in vars(self).items() if isinstance(value, int)}
-        small = [f"{name} {value}" for name, value in sizes.items() if value < 1]
+        small = [f"{name} {value}" for name, value in sizes.items() if value < (name != "instrument_channels")]
         if small or not self.harmonics or min(self.harmonics) <= 0:
             raise ValueError(f"sizes must be at least 1, harmonics positive; got {', '.join(small) or self.harmonics}")
 
@@ -87,11 +93,16 @@ class NetworkConfig:
 
 
 class Outputs(NamedTuple):
-    """What the network says, each of shape ``(batch, frames, N_PITCHES)``; probabilities are the logits' sigmoid."""
+    """What the network says, each of shape ``(batch, frames, N_PITCHES)``; probabilities are the logits' sigmoid.
+
+    The instruments are at `model.instruments.RATE_DIVISOR` frames a step, ``(batch, steps, N_INSTRUMENTS, N_PITCHES)``,
+    and their probabilities the logits' softmax; None where the network does not tell them apart.
+    """
 
     onset_logits: Tensor
     frame_logits: Tensor
     velocity: Tensor
+    instrument_logits: Tensor | None = None
 
 
 class HarmonicStack(nn.Module):
@@ -108,13 +119,6 @@ class HarmonicStack(nn.Module):
         padded = F.pad(frames, (below, above))  # zeros are silence on the log scale
         starts = [below + shift for shift in self.shifts]
         return torch.stack([padded[:, :, start : start + self.width] for start in starts], dim=1)
-
-
-def _block(inputs: int, outputs: int, size: tuple[int, int], *, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """Convolution over (frames, frequency) that keeps the number of frames, batch norm, ReLU."""
-    padding = (size[0] // 2, size[1] // 2)
-    convolution = nn.Conv2d(inputs, outputs, size, stride=(1, stride), padding=padding, groups=groups, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 class KeyboardContext(nn.Module):
@@ -153,15 +157,20 @@ class TranscriptionNetwork(nn.Module):
         fine, wide = config.fine_channels, config.pitch_channels
         self.cqt = VariableQ(config.cqt)
         self.stack = HarmonicStack(config)
-        self.partials = _block(len(config.harmonics), fine, (3, 7))
-        self.refine = _block(fine, fine, (3, 3))
-        self.to_pitches = _block(fine, wide, (3, 3), stride=config.bins_per_pitch)
-        self.octaves = _block(wide, wide, (1, 25), groups=wide)  # two octaves of neighbours, a channel at a time
-        self.neighbours = _block(wide, wide, (5, 3))
+        self.partials = block(len(config.harmonics), fine, (3, 7))
+        self.refine = block(fine, fine, (3, 3))
+        self.to_pitches = block(fine, wide, (3, 3), stride=config.bins_per_pitch)
+        self.octaves = block(wide, wide, (1, 25), groups=wide)  # two octaves of neighbours, a channel at a time
+        self.neighbours = block(wide, wide, (5, 3))
         self.context = KeyboardContext(config)
         width = wide + config.context_channels
         self.lstm = nn.LSTM(width, config.pitch_hidden, batch_first=True, bidirectional=True)
         self.head = nn.Linear(2 * config.pitch_hidden, 3)
+        self.instruments: InstrumentHead | None = None
+        if config.instrument_channels:
+            self.instruments = InstrumentHead(
+                config.instrument_channels, len(config.harmonics), wide, bins_per_pitch=config.bins_per_pitch
+            )
 
     def forward(self, waveform: Tensor) -> Outputs:
         """Listen to a batch of waveforms.
@@ -184,12 +193,37 @@ class TranscriptionNetwork(nn.Module):
 
     def from_frames(self, frames: Tensor) -> Outputs:
         """The network after its front end: log magnitudes of shape (batch, frames, n_bins) to `Outputs`."""
-        fine = self.partials(self.stack(frames))  # (batch, fine, frames, pitches * bins_per_pitch)
+        stacked = self.stack(frames)
+        columns = self._columns(stacked)
+        outputs = self._per_pitch(torch.cat([columns, self.context(columns)], dim=1))
+        if self.instruments is None:
+            return outputs
+        return outputs._replace(instrument_logits=self.instruments(stacked, columns))
+
+    def hear_instruments(self, frames: Tensor) -> Tensor:
+        """The instruments alone, as in `Outputs`; no gradient reaches what finds the notes.
+
+        Raises
+        ------
+        ValueError
+            If the network does not tell instruments apart.
+        """
+        if self.instruments is None:
+            raise ValueError("the network has no instrument head: its instrument_channels is 0")
+        with torch.no_grad():
+            stacked = self.stack(frames)
+            columns = self._columns(stacked)
+        logits: Tensor = self.instruments(stacked, columns)
+        return logits
+
+    def _columns(self, stacked: Tensor) -> Tensor:
+        """All convolutions: (batch, harmonics, frames, pitches * bins_per_pitch) -> (batch, wide, frames, pitches)."""
+        fine = self.partials(stacked)
         fine = fine + self.refine(fine)
-        columns = self.to_pitches(fine)  # (batch, wide, frames, pitches)
+        columns = self.to_pitches(fine)
         columns = columns + self.octaves(columns)
-        columns = columns + self.neighbours(columns)
-        return self._per_pitch(torch.cat([columns, self.context(columns)], dim=1))
+        neighbours: Tensor = self.neighbours(columns)
+        return columns + neighbours  # type: ignore[no-any-return]
 
     def _per_pitch(self, columns: Tensor) -> Outputs:
         """The shared LSTM along each pitch's own time: (batch, channels, frames, pitches) -> `Outputs`."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from model.activations import Activations
 from model.errors import OptionError
 from model.note import HIGHEST_PITCH, LOWEST_PITCH, Note
+from model.note_instruments import check_names, name_instruments
 from model.note_path import likely_notes
 
 LARGEST_SUPPORT = 0.5  # how far under the threshold, in log odds, a held note may lift an onset over it
@@ -45,6 +46,8 @@ class DecodingOptions:
         -100 to 100.
     lowest_pitch, highest_pitch : int
         MIDI note numbers; notes outside are left out. 21 to 108, in order.
+    instruments : tuple of str
+        Names of the instruments that may play (`model.instruments`); all if empty.
 
     Raises
     ------
@@ -58,8 +61,10 @@ class DecodingOptions:
     latency_ms: float = 0.0
     lowest_pitch: int = LOWEST_PITCH
     highest_pitch: int = HIGHEST_PITCH
+    instruments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_names(self.instruments)
         for name in ("onset_threshold", "frame_threshold"):
             value = getattr(self, name)
             if not 0.01 <= value <= 0.99:
@@ -97,6 +102,7 @@ def decode_notes(activations: Activations, options: DecodingOptions, *, choose: 
     offsets = _until_next_onset(onsets, offsets, pitches)
     confidence = activations.onset[frames, pitches] / 255
     velocity = np.clip(np.rint(activations.velocity[frames, pitches] / 255 * 127), 1, 127).astype(int)
+    programs, certainty = name_instruments(activations.instruments, frames, ends, pitches, allowed=options.instruments)
     long_enough = (offsets - onsets) * 1000 >= max(options.min_note_ms, 1.0)
     late = np.minimum(options.latency_ms / 1000, onsets)
     notes = [
@@ -106,6 +112,8 @@ def decode_notes(activations: Activations, options: DecodingOptions, *, choose: 
             offset=float(offsets[i] - late[i]),
             velocity=int(velocity[i]),
             confidence=round(float(confidence[i]), 4),
+            program=int(programs[i]),
+            instrument_confidence=round(float(certainty[i]), 4),
         )
         for i in np.flatnonzero(long_enough)
     ]

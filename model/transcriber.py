@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from model.activations import Activations, ActivationsWriter
 from model.audio import AudioSource, AudioSummary
 from model.checkpoint import load_checkpoint
-from model.network import Outputs
+from model.fused import CHUNK_FRAMES, FusedNetwork
+from model.instruments import RATE_DIVISOR
+from model.network import Outputs, TranscriptionNetwork
 from model.networks import AnyNetwork
 from model.note import N_PITCHES
 from model.peaks import Peaks
@@ -63,6 +66,18 @@ def computes_bfloat16(device: torch.device) -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
+class Heard(NamedTuple):
+    """What was heard in a window, as in `Activations`."""
+
+    values: NDArray[np.uint8]
+    instruments: NDArray[np.uint8] | None
+
+    def kept(self, frames: slice) -> "Heard":
+        """Some frames of it, from a multiple of `RATE_DIVISOR` on."""
+        steps = slice(frames.start // RATE_DIVISOR, -(-frames.stop // RATE_DIVISOR))
+        return Heard(self.values[frames], None if self.instruments is None else self.instruments[steps])
+
+
 class Transcriber:
     """A loaded network on a device.
 
@@ -85,8 +100,17 @@ class Transcriber:
         bfloat16: bool | None = None,
     ) -> None:
         self.network = network.to(device)
+        self.from_frames: Callable[[torch.Tensor], Outputs] = network.from_frames
+        if isinstance(network, TranscriptionNetwork):
+            self.from_frames = FusedNetwork(network, chunk_frames=CHUNK_FRAMES if device.type == "cpu" else None)
         self.device = device
         self.window = window or WindowConfig()
+        cut_within_step = self.window.window_frames % RATE_DIVISOR or self.window.context_frames % RATE_DIVISOR
+        if cut_within_step and getattr(network, "instruments", None) is not None:
+            raise ValueError(
+                f"the network names the instrument once for {RATE_DIVISOR} frames: window_frames and context_frames "
+                f"must be multiples of it, got {self.window.window_frames} and {self.window.context_frames}"
+            )
         self.bfloat16 = computes_bfloat16(device) if bfloat16 is None else bfloat16
 
     @classmethod
@@ -140,9 +164,14 @@ class Transcriber:
             ``ceil(samples / hop_length)`` frames.
         """
         parts = list(self.stream([waveform]))
-        return Activations(np.concatenate([np.zeros((0, 3, N_PITCHES), dtype=np.uint8), *parts]), self.frame_rate)
+        instruments = [part.instruments for part in parts if part.instruments is not None]
+        return Activations(
+            np.concatenate([np.zeros((0, 3, N_PITCHES), dtype=np.uint8), *(part.values for part in parts)]),
+            self.frame_rate,
+            np.concatenate(instruments) if instruments else None,
+        )
 
-    def stream(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+    def stream(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[Heard]:
         """Hear blocks of a waveform as they come.
 
         Parameters
@@ -151,11 +180,11 @@ class Transcriber:
 
         Yields
         ------
-        ndarray, shape (frames, 3, N_PITCHES), uint8
-            As `Activations.values`, one piece per window.
+        Heard
+            One piece per window.
         """
         for window in windows(blocks, self.window, hop_length=self.network.config.features.hop_length):
-            yield self._hear(window.samples)[window.keep]
+            yield self._hear(window.samples).kept(window.keep)
 
     def write_activations(
         self,
@@ -189,8 +218,8 @@ class Transcriber:
         """
         heard = Peaks(self.sr)
         with ActivationsWriter(target, self.frame_rate) as writer:
-            for values in self.stream(heard.watch(audio.blocks())):
-                writer.append(values)
+            for part in self.stream(heard.watch(audio.blocks())):
+                writer.append(part.values, part.instruments)
                 on_progress(Progress(writer.n_frames / self.frame_rate, audio.claimed_seconds))
         if peaks is not None:
             peaks.write_bytes(heard.to_bytes())
@@ -199,20 +228,27 @@ class Transcriber:
         return audio.summary
 
     @torch.inference_mode()
-    def _hear(self, samples: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """One window: (samples,) -> (frames, 3, N_PITCHES)."""
+    def _hear(self, samples: NDArray[np.float32]) -> Heard:
+        """One window: (samples,) -> all its frames."""
         waveform = torch.from_numpy(samples)[None].to(self.device)
         frames = self.network.to_frames(waveform)
         precision: AbstractContextManager[object] = nullcontext()
         if self.bfloat16:
             precision = torch.autocast(self.device.type, torch.bfloat16)
         with precision:
-            outputs = self.network.from_frames(frames)
+            outputs = self.from_frames(frames)
         return to_bytes(outputs)
 
 
-def to_bytes(outputs: Outputs) -> NDArray[np.uint8]:
-    """Outputs of a batch of one as stored bytes, shape (frames, 3, N_PITCHES)."""
-    onset, frame, velocity = (part[0] for part in outputs)
+def to_bytes(outputs: Outputs) -> Heard:
+    """Outputs of a batch of one as stored bytes."""
+    onset, frame, velocity = (part[0] for part in outputs[:3])
     values = torch.stack([onset.sigmoid(), frame.sigmoid(), velocity.clamp(0, 1)], dim=1)
-    return (values * 255).round().to(torch.uint8).cpu().numpy()
+    instruments = None
+    if outputs.instrument_logits is not None:
+        instruments = _bytes(outputs.instrument_logits[0].softmax(dim=1))
+    return Heard(_bytes(values), instruments)
+
+
+def _bytes(probabilities: torch.Tensor) -> NDArray[np.uint8]:
+    return (probabilities * 255).round().to(torch.uint8).cpu().numpy()

@@ -24,7 +24,7 @@ class WindowConfig:
     """
 
     window_frames: int = 2500
-    context_frames: int = 125
+    context_frames: int = 124
 
     def __post_init__(self) -> None:
         if not 0 <= 2 * self.context_frames < self.window_frames:

@@ -10,12 +10,13 @@ import soundfile
 import torch
 from torch import Tensor
 
+from model.labels import NoteArrays
 from model.networks import build_network
 from training.config import FitConfig
 from training.crops import Recording, read_set
 from training.engine import Engine
 from training.errors import DataError, FitError
-from training.losses import transcription_loss
+from training.parts import PARTS
 from training.prepared import MANIFEST, SAMPLE_RATE, read_manifest
 
 NAMED = 5  # faults that are named; the others are counted
@@ -127,7 +128,9 @@ def check_memory(config: FitConfig, engine: Engine, device: torch.device) -> Non
 
 def sample_bytes(config: FitConfig) -> int:
     """Bytes that the forward pass of one sample keeps for the backward pass, measured on a copy on the CPU."""
-    network = build_network(config.network).train()
+    network, part = build_network(config.network), PARTS[config.part]
+    network.eval()
+    part.trained(network).train()
     kept: dict[int, int] = {}
 
     def keep(value: Tensor) -> Tensor:
@@ -136,9 +139,10 @@ def sample_bytes(config: FitConfig) -> int:
 
     waveform = torch.zeros(1, int(config.segment_seconds * config.network.features.sr))
     frames = network.to_frames(waveform)
-    targets = torch.zeros(1, 3, frames.shape[1], 88)
+    nothing = NoteArrays.from_notes([])
+    targets = torch.from_numpy(part.draw(nothing, frames.shape[1], config.network.features.frame_rate))[None]
     with torch.autograd.graph.saved_tensors_hooks(keep, copy.copy):
-        transcription_loss(network.from_frames(frames), targets, config.loss)
+        part.loss(part.hear(network, frames), targets, config.loss)
     return sum(kept.values()) + frames.nbytes + waveform.nbytes + targets.nbytes
 
 

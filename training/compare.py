@@ -24,10 +24,11 @@ from training.engine import Engine
 from training.errors import ConfigError
 from training.fit import fit_on
 from training.logs import VALIDATION, read_rows
+from training.parts import frame_counts
 from training.prepared import SAMPLE_RATE, Json, read_audio, read_manifest, read_notes
 from training.state import AVERAGE, CONFIG
 from training.tune import Remembered, TuneConfig, hear_set, tune
-from training.validation import frame_counts, frame_scores
+from training.validation import frame_scores
 
 RESULT = "result.json"
 SETTINGS = "settings.json"

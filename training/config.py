@@ -51,6 +51,9 @@ class FitConfig:
 
     Parameters
     ----------
+    part : {"notes", "instruments"}
+        What is trained: all that finds the notes, or only what tells instruments apart, on top of a network that finds
+        notes (`--init`); the rest of its weights stays as it is.
     sets : dict of str to float
         Prepared sets (folders under the data root) and the share of samples drawn from each.
     validation_sets : tuple of str
@@ -88,6 +91,7 @@ class FitConfig:
 
     sets: Annotated[dict[str, Positive], Field(min_length=1)]
     validation_sets: tuple[str, ...] = ()
+    part: Literal["notes", "instruments"] = "notes"
     network: AnyNetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

@@ -12,9 +12,10 @@ import soundfile as sf
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from model.labels import NoteArrays, note_targets
+from model.labels import NoteArrays
 from training.augment import augment, pitch_shift
 from training.config import FitConfig
+from training.parts import PARTS
 from training.prepared import read_manifest, read_notes
 
 MARGIN_SECONDS = 0.1  # read beyond a cut on both sides before resampling, so that its edges are not the filter's
@@ -92,7 +93,7 @@ class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
         return self.count
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Waveform of shape ``(n_samples,)`` and targets of shape ``(3, n_frames, N_PITCHES)``."""
+        """Waveform of shape ``(n_samples,)`` and the targets that the trained part draws."""
         rng = np.random.default_rng((self.config.seed, self.first + index))
         waveform, targets = self._cut(rng)
         if self.augmented and rng.random() < self.config.mix_probability:
@@ -150,6 +151,6 @@ class CropDataset(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
             (near.offset - origin) * factor - skip / sr,
             near.pitch + round(semitones),
             near.velocity,
+            near.program,
         )
-        drawn = note_targets(moved, n_frames=self.n_frames, frame_rate=self.config.network.features.frame_rate)
-        return np.stack([drawn.onset, drawn.frame, drawn.velocity])
+        return PARTS[self.config.part].draw(moved, self.n_frames, self.config.network.features.frame_rate)

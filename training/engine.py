@@ -8,11 +8,11 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 from torch import Tensor, nn
 
-from model.network import Outputs
 from model.networks import AnyNetwork
 from model.transcriber import choose_device
 from training.config import Precision
 from training.errors import FitError
+from training.parts import Part
 
 T = TypeVar("T")
 
@@ -70,11 +70,18 @@ class Engine:
 
 
 class AfterFrontEnd(nn.Module):
-    """The part of a network that is trained and runs in mixed precision: frames to `Outputs`."""
+    """What runs in mixed precision: frames to what the loss takes. Only the trained part is ever in training mode."""
 
-    def __init__(self, network: AnyNetwork) -> None:
+    def __init__(self, network: AnyNetwork, part: Part) -> None:
         super().__init__()
         self.network = network
+        self.part = part
 
-    def forward(self, frames: Tensor) -> Outputs:
-        return self.network.from_frames(frames)
+    def forward(self, frames: Tensor) -> Any:
+        return self.part.hear(self.network, frames)
+
+    def train(self, mode: bool = True) -> "AfterFrontEnd":
+        self.training = mode
+        self.network.eval()
+        self.part.trained(self.network).train(mode)
+        return self

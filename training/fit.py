@@ -23,7 +23,7 @@ from training.crops import CropDataset
 from training.engine import AfterFrontEnd, Engine
 from training.errors import FitError
 from training.logs import RunLog
-from training.losses import transcription_loss
+from training.parts import PARTS
 from training.state import BEST, CONFIG, LAST, RunState, check_same_run, fresh_state
 from training.validation import look
 
@@ -101,7 +101,7 @@ class Fit:
     ) -> None:
         self.config, self.sets, self.run, self.engine = config, sets, run, engine
         self.fabric, self.state, self.log = fabric, state, log
-        self.module, self.optimizer = fabric.setup(AfterFrontEnd(state.network), state.optimizer)
+        self.module, self.optimizer = fabric.setup(AfterFrontEnd(state.network, PARTS[config.part]), state.optimizer)
         fabric.strategy.precision.load_state_dict(state.scaler)
         self.begun = time.monotonic() - state.seconds
 
@@ -146,7 +146,7 @@ class Fit:
         seed_step(config.seed, state.step, self.fabric.global_rank)
         waveform, targets = (part.to(self.fabric.device, non_blocking=True) for part in batch)
         frames = state.network.to_frames(waveform)  # in float32, as when serving
-        losses = transcription_loss(self.module(frames), targets, config.loss)
+        losses = PARTS[config.part].loss(self.module(frames), targets, config.loss)
         for group in state.optimizer.param_groups:
             group["lr"] = config.learning_rate_at(state.step)
         self.optimizer.zero_grad()

@@ -62,6 +62,7 @@ def sum_of(rows: dict[str, npt.NDArray[np.float64]]) -> Tally:
     return Tally(
         counts["notes"],
         counts["notes_with_offset"],
+        counts["notes_with_instrument"],
         counts.get("notes_with_velocity"),
         counts["frames"],
         posteriors,

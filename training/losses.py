@@ -14,6 +14,10 @@ from torch import Tensor
 from model.network import Outputs
 from training.config import LossConfig
 
+# In the order of `model.instruments`. The piano plays ten to fifty times as many notes as the rarest; an instrument
+# counts by about the root of that.
+RARITY = (1.0, 3.0, 1.5, 1.5, 1.5, 2.0, 4.0, 3.0, 3.0, 2.5, 3.0)
+
 
 def transcription_loss(outputs: Outputs, targets: Tensor, config: LossConfig) -> dict[str, Tensor]:
     """The loss of onsets and frames, and the squared error of the velocity where an onset is.
@@ -39,6 +43,27 @@ def transcription_loss(outputs: Outputs, targets: Tensor, config: LossConfig) ->
     }
     parts["total"] = parts["onset"] + parts["frame"] + config.velocity_weight * parts["velocity"]
     return parts
+
+
+def instrument_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> dict[str, Tensor]:
+    """Cross-entropy of the instruments where one of them sounds.
+
+    Parameters
+    ----------
+    logits, targets : Tensor, shape (batch, steps, instruments, pitches)
+        As in `Outputs`, and 1 for each instrument that sounds there; several share the place evenly.
+    config : LossConfig
+        Not looked at: there is one kind.
+
+    Returns
+    -------
+    dict
+        ``total``, the mean over the places where an instrument sounds, each weighted by how rare it is.
+    """
+    shared = targets / targets.sum(dim=2, keepdim=True).clamp(min=1)
+    weight = torch.einsum("bsip,i->bsp", shared, torch.tensor(RARITY, device=shared.device))
+    entropy = -(shared * logits.log_softmax(dim=2)).sum(dim=2)
+    return {"total": (weight * entropy).sum() / weight.sum().clamp(min=1)}
 
 
 def pitch_loss(logits: Tensor, target: Tensor, config: LossConfig, *, positive_weight: float) -> Tensor:

@@ -18,7 +18,7 @@ from training.prepared import Json
 
 MANIFEST = "manifest.json"
 DECODING = ("onset_threshold", "frame_threshold", "min_note_ms", "latency_ms")  # what a checkpoint brings with it
-SCORE = "note_f1"  # what a new checkpoint must do better in
+SCORES = ("note_f1", "note_instrument_f1")  # what a new checkpoint must do better in, the first before the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +112,41 @@ def score_rows(evaluation: dict[str, Json]) -> list[dict[str, Json]]:
 
 
 def refuse_unless_better(published: dict[str, Json], scores: list[dict[str, Json]]) -> None:
-    """Compare the mean of note F1 over the validation sets that both were measured on; tests decide nothing.
+    """Compare means over the validation sets that both were measured on; tests decide nothing.
+
+    The first of `SCORES` that differs decides. One that the published checkpoint was not measured in counts as lower.
 
     Raises
     ------
     PublishError
-        If it is not higher, or they have no set in common.
+        If it is not better, or they have no set in common.
     """
-    old = by_set(cast(list[dict[str, Json]], published["scores"]))
-    new = by_set(scores)
-    common = sorted(old.keys() & new.keys())
+    old = cast(list[dict[str, Json]], published["scores"])
+    common = sorted(by_set(old, SCORES[0]).keys() & by_set(scores, SCORES[0]).keys())
     if not common:
         raise PublishError(
-            f"{published['file']} was measured on {sorted(old)}, this one on {sorted(new)}: "
-            "evaluate on a set in common, or force it"
+            f"{published['file']} was measured on {sorted(by_set(old, SCORES[0]))}, this one on "
+            f"{sorted(by_set(scores, SCORES[0]))}: evaluate on a set in common, or force it"
         )
-    before, after = (sum(which[name] for name in common) / len(common) for which in (old, new))
+    before, after = ([mean_over(common, rows, metric) for metric in SCORES] for rows in (old, scores))
     if after <= before:
+        compared = ", ".join(
+            f"{metric} {one:.4f} against {other:.4f}" for metric, one, other in zip(SCORES, after, before, strict=True)
+        )
         raise PublishError(
-            f"mean {SCORE} on {', '.join(common)} is {after:.4f}, no better than {before:.4f} of {published['file']}"
+            f"on {', '.join(common)} it is no better than {published['file']}: {compared} (-1 is not measured)"
         )
 
 
-def by_set(scores: list[dict[str, Json]]) -> dict[str, float]:
-    """Note F1 by validation set."""
-    rows = [row for row in scores if row["metric"] == SCORE and row.get("split") == "validation"]
+def mean_over(sets: list[str], scores: list[dict[str, Json]], metric: str) -> float:
+    """Mean of a score over sets, to the four digits of the manifest; -1 if it was not measured on all of them."""
+    values = by_set(scores, metric)
+    return round(sum(values[name] for name in sets) / len(sets), 4) if values.keys() >= set(sets) else -1.0
+
+
+def by_set(scores: list[dict[str, Json]], metric: str) -> dict[str, float]:
+    """A score by validation set."""
+    rows = [row for row in scores if row["metric"] == metric and row.get("split") == "validation"]
     return {str(row["data"]): float(cast(float, row["value"])) for row in rows}
 
 

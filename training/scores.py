@@ -3,7 +3,8 @@
 Notes are scored as mir_eval.transcription does (Raffel et al. 2014, "mir_eval: a transparent implementation of common
 MIR metrics"): a note is found if its onset lies within 50 ms and its pitch within 50 cents of a reference note, each
 reference note matched at most once; with offsets, the offset must also lie within 20 % of the reference note's length
-or 50 ms, whichever is more; with velocities, also the velocity within 0.1 after the scaling that mir_eval fits.
+or 50 ms, whichever is more; with instruments, the General MIDI program must be the same (a system that names none has
+put all on the piano); with velocities, also the velocity within 0.1 after the scaling that mir_eval fits.
 
 Frames are scored over the piano's 88 pitches on the model's own frame grid, drawn from notes by `model.labels` on both
 sides. A score that has nothing to be wrong about is 1: no notes found where there are none. (mir_eval says 0 there;
@@ -73,7 +74,7 @@ class Tally:
 
     Parameters
     ----------
-    notes, notes_with_offset : Counts
+    notes, notes_with_offset, notes_with_instrument : Counts
     notes_with_velocity : Counts or None
         None where the reference has no dynamics.
     frames : Counts
@@ -84,6 +85,7 @@ class Tally:
 
     notes: Counts
     notes_with_offset: Counts
+    notes_with_instrument: Counts
     notes_with_velocity: Counts | None
     frames: Counts
     posteriors: npt.NDArray[np.int64] | None
@@ -92,6 +94,7 @@ class Tally:
         return Tally(
             self.notes + other.notes,
             self.notes_with_offset + other.notes_with_offset,
+            self.notes_with_instrument + other.notes_with_instrument,
             add_if_both(self.notes_with_velocity, other.notes_with_velocity),
             self.frames + other.frames,
             None if self.posteriors is None or other.posteriors is None else self.posteriors + other.posteriors,
@@ -106,6 +109,9 @@ class Tally:
             "note_offset_precision": self.notes_with_offset.precision,
             "note_offset_recall": self.notes_with_offset.recall,
             "note_offset_f1": self.notes_with_offset.f1,
+            "note_instrument_precision": self.notes_with_instrument.precision,
+            "note_instrument_recall": self.notes_with_instrument.recall,
+            "note_instrument_f1": self.notes_with_instrument.f1,
             "frame_precision": self.frames.precision,
             "frame_recall": self.frames.recall,
             "frame_f1": self.frames.f1,
@@ -156,6 +162,7 @@ def tally(
     return Tally(
         match_notes(true, found, offset_ratio=None),
         match_notes(true, found, offset_ratio=OFFSET_RATIO),
+        match_instruments(true, found),
         match_velocities(true, found),
         count_frames(truth, roll(found, n_frames, frame_rate)),
         None if activations is None else posterior_counts(truth, activations),
@@ -180,6 +187,15 @@ def match_notes(true: Sequence[Note], found: Sequence[Note], *, offset_ratio: fl
         offset_min_tolerance=OFFSET_SECONDS,
     )
     return Counts(len(matching), len(found) - len(matching), len(true) - len(matching))
+
+
+def match_instruments(true: Sequence[Note], found: Sequence[Note]) -> Counts:
+    """Count notes that match without offsets and are of one General MIDI program."""
+    hits = 0
+    for program in {note.program for note in found}:
+        theirs, mine = ([note for note in notes if note.program == program] for notes in (true, found))
+        hits += match_notes(theirs, mine, offset_ratio=None).hits
+    return Counts(hits, len(found) - hits, len(true) - hits)
 
 
 def match_velocities(true: Sequence[Note], found: Sequence[Note]) -> Counts | None:

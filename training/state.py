@@ -17,6 +17,7 @@ from model.networks import AnyNetwork, build_network
 from training.averaging import averaged_copy
 from training.config import FitConfig
 from training.errors import FitError
+from training.parts import PARTS
 
 CONFIG = "config.json"
 LAST = "last.pt"  # everything that a resumed run needs
@@ -127,7 +128,7 @@ def fresh_state(config: FitConfig, device: torch.device, init: Path | None = Non
     config : FitConfig
     device : torch.device
     init : Path, optional
-        A checkpoint of the same network. Its weights alone are taken.
+        A checkpoint of the same network, or of the same without an instrument head. Its weights alone are taken.
 
     Raises
     ------
@@ -139,16 +140,24 @@ def fresh_state(config: FitConfig, device: torch.device, init: Path | None = Non
     torch.manual_seed(config.seed)
     network = build_network(config.network)
     if init is not None:
-        other = load_checkpoint(init)
-        if other.config != config.network:
-            raise FitError(
-                f"{init} holds another network than the configuration: "
-                f"{difference(other.config.to_dict(), config.network.to_dict())}"
-            )
-        network.load_state_dict(other.state_dict())
+        begin_from(network, init)
     network.to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    trained = PARTS[config.part].trained(network)
+    network.requires_grad_(False)
+    trained.requires_grad_(True)
+    optimizer = torch.optim.AdamW(trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     return RunState(network, averaged_copy(network), optimizer)
+
+
+def begin_from(network: AnyNetwork, init: Path) -> None:
+    """Take the weights of a checkpoint; one without an instrument head leaves the network's own as it was drawn."""
+    other = load_checkpoint(init)
+    has, wanted = other.config.to_dict(), network.config.to_dict()
+    if has.get("instrument_channels") == 0 and "instrument_channels" in wanted:
+        has["instrument_channels"] = wanted["instrument_channels"]
+    if has != wanted:
+        raise FitError(f"{init} holds another network than the configuration: {difference(has, wanted)}")
+    network.load_state_dict(network.state_dict() | other.state_dict())
 
 
 def difference(one: dict[str, Any], other: dict[str, Any]) -> str:

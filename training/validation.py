@@ -4,15 +4,12 @@ from collections.abc import Mapping
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from model.networks import AnyNetwork
 from training.config import FitConfig
 from training.crops import CropDataset, Recording
-from training.losses import transcription_loss
-
-FRAME_THRESHOLD = 0.5
+from training.parts import PARTS
 
 
 def look(
@@ -32,8 +29,9 @@ def look(
     Returns
     -------
     dict of str to dict
-        For each set ``loss``, and ``precision``, ``recall``, ``f1`` and ``accuracy`` of frames over 0.5, counted over
-        all pitches and cuts together. Accuracy is hits over hits, misses and false alarms.
+        For each set ``loss``, and ``precision``, ``recall``, ``f1`` and ``accuracy`` of what the
+        trained part counts (frames over 0.5, or instruments), over all pitches and cuts together. Accuracy is hits over
+        hits, misses and false alarms.
     """
     return {name: _look_at_set(network, fabric, config, {name: recordings}) for name, recordings in sets.items()}
 
@@ -42,6 +40,7 @@ def look(
 def _look_at_set(
     network: AnyNetwork, fabric: Fabric, config: FitConfig, recordings: dict[str, list[Recording]]
 ) -> dict[str, float]:
+    part = PARTS[config.part]
     cuts = CropDataset(config, recordings, count=config.validation_batches * config.batch_size, augmented=False)
     losses = []
     counts = torch.zeros(3, dtype=torch.int64, device=fabric.device)
@@ -49,16 +48,11 @@ def _look_at_set(
         waveform, targets = (part.to(fabric.device) for part in batch)
         frames = network.to_frames(waveform)
         with fabric.autocast():
-            outputs = network.from_frames(frames)
-        losses.append(transcription_loss(outputs, targets, config.loss)["total"])
-        counts += frame_counts(outputs.frame_logits.sigmoid() > FRAME_THRESHOLD, targets[:, 1] > 0)
+            heard = part.hear(network, frames)
+        losses.append(part.loss(heard, targets, config.loss)["total"])
+        counts += part.count(heard, targets)
     hits, misses, false_alarms = counts.tolist()
     return {"loss": torch.stack(losses).mean().item(), **frame_scores(hits, misses, false_alarms)}
-
-
-def frame_counts(found: Tensor, truth: Tensor) -> Tensor:
-    """Hits, misses and false alarms of two boolean tensors of one shape, as a tensor of three."""
-    return torch.stack([(found & truth).sum(), (~found & truth).sum(), (found & ~truth).sum()])
 
 
 def frame_scores(hits: int, misses: int, false_alarms: int) -> dict[str, float]:

@@ -30,7 +30,7 @@ def test_every_network_hears_every_feature(kind: SequenceKind, feature: str) -> 
     config = replace(SMALL, features=FEATURES[feature](), neighbours=1)
     with torch.inference_mode():
         outputs = network(kind, config)(torch.zeros(2, 1000))
-    assert [part.shape for part in outputs] == [(2, 3, N_PITCHES)] * 3
+    assert [part.shape for part in outputs[:3]] == [(2, 3, N_PITCHES)] * 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,7 +41,7 @@ def test_a_checkpoint_brings_back_the_same_network(tmp_path: Path, kind: Sequenc
     wave = torch.from_numpy(melody(TUNE[:4], 2.0))[None]
     assert read.config == saved.config
     with torch.inference_mode():
-        for ours, theirs in zip(read(wave), saved(wave), strict=True):
+        for ours, theirs in zip(read(wave)[:3], saved(wave)[:3], strict=True):
             assert torch.equal(ours, theirs)
 
 

@@ -96,7 +96,7 @@ def test_blocks_of_any_size_give_the_same_bytes(transcriber: Transcriber) -> Non
     wave = melody(TUNE, TUNE_SECONDS)
     whole = transcriber.activations(wave).values
     blocks = [wave[start : start + 1777] for start in range(0, len(wave), 1777)]
-    np.testing.assert_array_equal(np.concatenate(list(transcriber.stream(blocks))), whole)
+    np.testing.assert_array_equal(np.concatenate([part.values for part in transcriber.stream(blocks)]), whole)
 
 
 def test_wav_and_flac_give_the_same_notes_and_a_file_what_the_waveform_gives(

@@ -22,13 +22,14 @@ from model.network import NetworkConfig, Outputs
 from model.sequence import SequenceConfig
 from tests.training.conftest import SMALL, small_checkpoint
 from tests.training.material import write_tune_set
-from training import checks, fit, validation
+from training import checks, fit, parts, validation
 from training.config import FitConfig
 from training.crops import CropDataset, read_set
 from training.engine import Engine
 from training.errors import DataError, FitError
 from training.fit import fit as run_fit
 from training.logs import read_rows
+from training.parts import PARTS
 from training.state import AVERAGE, BEST, CONFIG, LAST, RunState
 
 HERE = Engine("cpu", workers=0)
@@ -185,7 +186,7 @@ def test_a_run_that_no_longer_improves_stops_early_and_keeps_the_best(
 def test_frame_scores_are_those_of_hand() -> None:
     truth = torch.tensor([1, 1, 1, 0, 0]).bool()
     found = torch.tensor([1, 1, 0, 1, 0]).bool()
-    assert validation.frame_counts(found, truth).tolist() == [2, 1, 1]
+    assert parts.frame_counts(found, truth).tolist() == [2, 1, 1]
     assert validation.frame_scores(2, 1, 1) == pytest.approx(
         {"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3, "accuracy": 0.5}
     )
@@ -317,3 +318,44 @@ def test_two_processes_share_each_batch(tmp_path: Path, data: Path) -> None:
     ours, theirs = ([float(row["total"]) for row in losses(run)] for run in (together, alone))
     assert ours == pytest.approx(theirs, rel=0.1)
     assert load_checkpoint(together / AVERAGE).config == config.network
+
+
+def test_instruments_are_trained_on_top_and_leave_the_notes_as_they_are(data: Path, tmp_path: Path) -> None:
+    begun = small_checkpoint(tmp_path / "notes.safetensors")
+    config = settings(network=replace(SMALL, instrument_channels=4), part="instruments")
+    run_fit(config, data=data, run=tmp_path / "run", engine=HERE, init=begun)
+    before, after = load_checkpoint(begun).state_dict(), load_checkpoint(tmp_path / "run" / AVERAGE).state_dict()
+    for name, value in before.items():
+        assert torch.equal(after[name], value), name
+    head = {name for name in after if name not in before}
+    assert head
+    assert all(name.startswith("instruments.") for name in head)
+    losses = [float(row["total"]) for row in read_rows(tmp_path / "run" / "metrics.csv")]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [(LSTM, "needs a network with an instrument head"), (SMALL, "set network.instrument_channels")],
+)
+def test_instruments_of_a_network_without_a_head_are_refused(
+    data: Path, tmp_path: Path, network: NetworkConfig | SequenceConfig, message: str
+) -> None:
+    with pytest.raises(FitError, match=message):
+        run_fit(settings(network=network, part="instruments"), data=data, run=tmp_path / "run", engine=HERE)
+
+
+def test_instrument_loss_is_lowest_at_the_truth_and_ignores_silence() -> None:
+    targets = torch.zeros(1, 2, 11, 88)
+    targets[0, 0, 2, 40] = 1  # a violin
+    targets[0, 1, [0, 4], 41] = 1  # piano and cello in unison
+    right = torch.zeros(1, 2, 11, 88)
+    right[0, 0, 2, 40] = right[0, 1, 0, 41] = right[0, 1, 4, 41] = 9
+    right[0, 0, 7, 3] = 50  # where nothing sounds it may say what it likes
+    loss = PARTS["instruments"].loss
+    assert loss(right, targets, settings().loss)["total"] < 0.5
+    wrong = right.clone()
+    wrong[0, 0, 2, 40], wrong[0, 0, 3, 40] = 0, 9
+    assert loss(wrong, targets, settings().loss)["total"] > 2
+    assert PARTS["instruments"].count(right, targets).tolist() == [2, 0, 0]
+    assert PARTS["instruments"].count(wrong, targets).tolist() == [1, 1, 1]

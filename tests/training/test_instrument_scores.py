@@ -1,7 +1,14 @@
 import pytest
 
 from model.note import Note
-from training.report.instruments import carries_programs, confusion, note_and_program, only_program
+from training.report.instruments import (
+    carries_programs,
+    confusion,
+    most_frequent_program,
+    note_and_program,
+    only_program,
+)
+from training.scores import match_instruments
 
 PIANO, VIOLIN, FLUTE = 0, 40, 73
 
@@ -38,6 +45,16 @@ def test_note_and_program_counted_by_hand() -> None:
     assert scored[PIANO].recall == pytest.approx(1 / 2)
     assert scored[VIOLIN].precision == pytest.approx(1 / 2)
     assert scored[FLUTE].f1 == 0
+
+
+def test_the_scores_of_all_recordings_count_instruments_in_the_same_way() -> None:
+    counted = match_instruments(TRUE, FOUND)
+    assert (counted.hits, counted.false_alarms, counted.misses) == (2, 2, 3)
+
+
+def test_most_frequent_program() -> None:
+    assert most_frequent_program([note(0, 60, FLUTE), note(1, 62, PIANO), note(2, 60, FLUTE)]) == FLUTE
+    assert most_frequent_program([]) is None
 
 
 def test_of_two_instruments_in_unison_each_gets_its_own() -> None:

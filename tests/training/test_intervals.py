@@ -9,7 +9,7 @@ from training.scores import Counts, Tally, pooled
 
 def tally_of(hits: int, misses: int) -> Tally:
     notes = Counts(hits, 0, misses)
-    return Tally(notes, notes, None, notes, None)
+    return Tally(notes, notes, notes, None, notes, None)
 
 
 def test_recordings_that_agree_leave_no_doubt() -> None:
@@ -44,7 +44,7 @@ def test_pooling_weighs_recordings_by_their_notes() -> None:
 def test_intervals_hold_every_score_and_its_value() -> None:
     rng = np.random.default_rng(3)
     tallies = [
-        Tally(*(Counts(*map(int, rng.integers(1, 50, 3))) for _ in range(4)), rng.integers(0, 9, (2, 256)))
+        Tally(*(Counts(*map(int, rng.integers(1, 50, 3))) for _ in range(5)), rng.integers(0, 9, (2, 256)))
         for _ in range(12)
     ]
     intervals, values = pooled_intervals(tallies), pooled(tallies)

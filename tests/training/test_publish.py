@@ -13,11 +13,19 @@ DECODING = {"onset_threshold": 0.4, "frame_threshold": 0.3, "min_note_ms": 30.0,
 
 
 def release(
-    folder: Path, checkpoint: Path, *, note_f1: float, data: str = "maps_validation", split: str = "validation"
+    folder: Path,
+    checkpoint: Path,
+    *,
+    note_f1: float,
+    instruments: float | None = None,
+    data: str = "maps_validation",
+    split: str = "validation",
 ) -> Release:
     """A release with an evaluation as `evaluate` writes it."""
     path = folder / f"{checkpoint.stem}.json"
     scores = {"note_f1": note_f1, "frame_f1": 0.5}
+    if instruments is not None:
+        scores["note_instrument_f1"] = instruments
     path.write_text(
         json.dumps(
             {
@@ -68,12 +76,23 @@ def test_a_better_one_takes_the_name_and_the_old_file_stays(tmp_path: Path, publ
 def test_what_is_not_better_is_refused_unless_forced(tmp_path: Path, published: Path, note_f1: float) -> None:
     checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
     before = manifest(published)
-    with pytest.raises(PublishError, match=f"note_f1 on maps_validation is {note_f1:.4f}, no better than 0.8000"):
+    with pytest.raises(PublishError, match=f"on maps_validation .* note_f1 {note_f1:.4f} against 0.8000"):
         publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=note_f1))
     assert manifest(published) == before
     assert len(list(published.glob("*.safetensors"))) == 1
     publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=note_f1), force=True)
     assert manifest(published) != before
+
+
+def test_at_equal_notes_the_instruments_decide(tmp_path: Path, published: Path) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.8, instruments=0.5))
+    third = small_checkpoint(tmp_path / "third.safetensors", seed=3)
+    with pytest.raises(PublishError, match=r"note_instrument_f1 0\.4000 against 0\.5000"):
+        publish(third, published, release(tmp_path, third, note_f1=0.8, instruments=0.4))
+    with pytest.raises(PublishError, match=r"note_f1 0\.7900 against 0\.8000"):
+        publish(third, published, release(tmp_path, third, note_f1=0.79, instruments=0.9))
+    publish(third, published, release(tmp_path, third, note_f1=0.8, instruments=0.6))
 
 
 def test_scores_on_test_recordings_decide_nothing(tmp_path: Path, published: Path) -> None:

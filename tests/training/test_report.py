@@ -59,6 +59,8 @@ def test_a_report_is_complete_and_says_what_was_counted(tmp_path: Path, data: Pa
         "pitch": 55, "name": "G3", "notes_in_reference": 1, "notes_found": 1, "precision": 1.0, "recall": 1.0, "f1": 1.0
     }  # fmt: skip
     assert results["instruments"]["note_and_program"]["pooled"]["f1"] == pytest.approx(3 / 6)
+    assert results["instruments"]["note_and_program"]["solos"][0] == {"id": "a", "reference": 0, "found": 0}
+    assert results["mean"]["note_instrument_f1"] == pytest.approx((0.5 + 0.5) / 2)
     assert {"reference": VIOLIN, "found": 0, "notes": 1} in results["instruments"]["note_and_program"]["confusion"]
     assert [row["f1"] for row in results["instruments"]["of_one_instrument"]] == [0.5, 1.0]
     assert results["onset_deviation_ms"]["median_by_recording"]["b"] == pytest.approx(0, abs=1)

@@ -113,9 +113,14 @@ def instruments(study: Study) -> dict[str, Json]:
 def with_programs(study: Study) -> dict[str, Json]:
     """Scores of notes together with their instrument, and the confusion matrix as a list."""
     scored = note_and_program(study.confused)
+    solos: list[Json] = [
+        {"id": name, "reference": true, "found": found} for name, (true, found) in study.solo_players.items()
+    ]
     confused = sorted(study.confused.items(), key=lambda item: -item[1])
     return {
         "pooled": shares(scored.total()),
+        "solos": solos,
+        "solos_right": sum(true == found for true, found in study.solo_players.values()),
         "by_program": rows(scored),
         "confusion": [{"reference": true, "found": found, "notes": count} for (true, found), count in confused],
     }

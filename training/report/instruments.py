@@ -82,6 +82,12 @@ def only_program(true: Sequence[Note]) -> int | None:
     return programs.pop() if len(programs) == 1 else None
 
 
+def most_frequent_program(notes: Sequence[Note]) -> int | None:
+    """The program of most notes; None if there are none."""
+    counted = Counter(note.program for note in notes)
+    return counted.most_common(1)[0][0] if counted else None
+
+
 def program_name(program: int) -> str:
     """General MIDI's name of a 0-based program."""
     return str(pretty_midi.program_to_instrument_name(program))

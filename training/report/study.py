@@ -14,7 +14,7 @@ from training.evaluate import Heard, Outcome
 from training.prepared import Recording
 from training.report.breakdown import Breakdown, by_pitch, by_program, by_velocity
 from training.report.curves import ONSET_THRESHOLDS, notes_by_threshold
-from training.report.instruments import Confusion, confusion, only_program
+from training.report.instruments import Confusion, confusion, most_frequent_program, only_program
 from training.report.note_errors import SHIFT_SECONDS, Comparison, Kind, compare
 from training.report.passages import Passage, worst, worst_of_recording
 from training.scores import Counts, within
@@ -39,6 +39,8 @@ class Study:
         Notes by pitch; recall by velocity (where the reference has dynamics) and by program.
     solos : Breakdown
         Notes of recordings of one instrument, by its program.
+    solo_players : dict of str to (int, int or None)
+        By recording of one instrument: its program, and the one that most of the notes found there have.
     confused : Confusion
         Programs of the reference and of the estimate.
     onset_deviations : Counter of int
@@ -61,6 +63,7 @@ class Study:
         self.velocities: Breakdown[int] = Breakdown()
         self.programs: Breakdown[int] = Breakdown()
         self.solos: Breakdown[int] = Breakdown()
+        self.solo_players: dict[str, tuple[int, int | None]] = {}
         self.confused: Confusion = Counter()
         self.onset_deviations: Counter[int] = Counter()
         self.lateness: dict[str, float] = {}
@@ -78,6 +81,7 @@ class Study:
         self.confused += confusion(true, found)
         program = only_program(true)
         if program is not None:
+            self.solo_players[recording.id] = (program, most_frequent_program(found))
             hits = len(comparison.pairs)
             self.solos += Breakdown(*(Counter({program: n}) for n in (hits, len(found) - hits, len(true) - hits)))
         late = deviations(comparison)
