@@ -16,7 +16,8 @@ from app.settings import Settings
 
 TRANSCRIBE = "transcribe"
 DECODE = "decode"
-EDIT = "edit"  # a task on the queue of decodings, which are as short
+EDIT = "edit"  # tasks on the queue of decodings, which are as short
+SCORE = "score"
 QUEUES = (TRANSCRIBE, DECODE)
 CANARY = "canary"
 CHECK_MODELS = "check_models"
@@ -87,6 +88,20 @@ def send_edit(celery: Celery, job_id: str, request_id: str, base: int, *, expire
     """Ask for the files of an edited note list, which lies in the store, as the version after `base`."""
     celery.send_task(
         EDIT, args=[job_id, request_id, base], task_id=request_id, queue=DECODE, expires=expires, retry=False
+    )
+
+
+def send_score(
+    celery: Celery, job_id: str, request_id: str, revision: str, notation: dict[str, Any], *, expires: float
+) -> None:
+    """Ask for the score of a revision's notes."""
+    celery.send_task(
+        SCORE,
+        args=[job_id, request_id, revision, notation],
+        task_id=request_id,
+        queue=DECODE,
+        expires=expires,
+        retry=False,
     )
 
 

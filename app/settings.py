@@ -113,6 +113,7 @@ class Settings(BaseSettings):
         60.0, gt=0, description="A queue that nobody has consumed for so long is not ready."
     )
     decode_seconds: float = Field(10.0, gt=0, description="Longest wait for a new decoding before 503 is answered.")
+    score_seconds: float = Field(60.0, gt=0, description="Longest wait for a score before 503 is answered.")
     limit_requests: int = Field(600, ge=0, description="Requests of one caller in a minute; 0 is without limit.")
     limit_jobs: int = Field(1000, ge=0, description="Jobs of one caller that wait or run; 0 is without limit.")
     limit_queued_minutes: float = Field(

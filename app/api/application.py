@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.api import decode, docs, events, health, metrics, models, notes, page, results, session, transcriptions
+from app.api import decode, docs, events, health, metrics, models, notes, page, results, scores, session, transcriptions
 from app.api.context import Context, build_context
 from app.api.gate import Gate
 from app.api.headers import SecurityHeaders, add_cors
@@ -37,7 +37,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     context = build_context(settings)
     app.state.context = context
-    for part in (transcriptions, events, results, decode, notes, models, session, health, metrics, docs):
+    for part in (transcriptions, events, results, scores, decode, notes, models, session, health, metrics, docs):
         app.include_router(part.router)
     page.add_page(app)
     add_problem_handlers(app)

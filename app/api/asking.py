@@ -13,15 +13,17 @@ from app.errors import Unavailable
 from app.replies import reply_key
 
 
-async def outcome_of(context: Context, request_id: str, send: Callable[..., None], *args: Any) -> str:
-    """Send a message by `send(*args, expires=...)` and wait for the worker's word on it.
+async def outcome_of(
+    context: Context, request_id: str, send: Callable[..., None], *args: Any, seconds: float | None = None
+) -> str:
+    """Send a message by `send(*args, expires=...)` and wait for the worker's word on it, as long as for a decoding.
 
     Raises
     ------
     Unavailable
         If the queue is away, or no worker answers in time.
     """
-    seconds = context.settings.decode_seconds
+    seconds = seconds or context.settings.decode_seconds
     try:
         await run_in_threadpool(lambda: send(*args, expires=seconds))
         answer = await context.async_redis.blpop([reply_key(request_id)], timeout=seconds)

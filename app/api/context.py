@@ -57,7 +57,9 @@ def build_context(settings: Settings) -> Context:
         keys=KeyRepository(sessions),
         storage=open_storage(settings),
         redis=open_redis(settings),
-        async_redis=open_async_redis(settings, longest_wait=max(STREAM_WAIT_SECONDS, settings.decode_seconds)),
+        async_redis=open_async_redis(
+            settings, longest_wait=max(STREAM_WAIT_SECONDS, settings.decode_seconds, settings.score_seconds)
+        ),
         celery=build_celery(settings),
         tracing=open_tracing("api"),
     )

@@ -22,7 +22,7 @@ API_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 # What a page of another origin may send and read beyond what browsers allow anyway. Cookies are neither sent nor read.
 SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "Range")
 READ = (
-    *("Content-Disposition", "Content-Range", "ETag", "Location", "Preference-Applied"),
+    *("Content-Disposition", "Content-Range", "ETag", "Location", "Page-Count", "Preference-Applied"),
     *("RateLimit", "RateLimit-Policy", "Retry-After"),
 )
 

@@ -45,7 +45,6 @@ WhichVersion = Annotated[
         description="0 is what the service found, 1 and on are edited versions, `newest` the last of all.",
     ),
 ]
-MIDI_EXAMPLE = "(a standard MIDI file)"
 ROLL_EXAMPLE: dict[str, Any] = {
     "notes": [{"onset": 0.512, "offset": 1.024, "pitch": 60, "velocity": 80, "confidence": 0.97}],
 }
@@ -61,13 +60,6 @@ def file_responses(media_type: str, example: Any) -> dict[int | str, dict[str, A
         304: {"description": "The caller has it already (`If-None-Match`)."},
         307: {"description": "The store serves it at `Location`, where the service is set up like that."},
     }
-
-
-@router.head("/midi", include_in_schema=False)
-@router.get("/midi", response_class=Response, responses=file_responses("audio/midi", MIDI_EXAMPLE))
-def midi(request: Request, job: FoundResult, context: InContext, version: WhichVersion = "0") -> Response:
-    """Download the notes as a standard MIDI file."""
-    return result_response(request, context, job, "notes.mid", version=version)
 
 
 @router.head("/piano-roll", include_in_schema=False)
@@ -136,7 +128,7 @@ def result_response(request: Request, context: Context, job: Job, name: str, *, 
     media_type, ending = RESULT_TYPES[name]
     fresh: Job | None = job
     while fresh is not None and fresh.revision is not None and fresh.files is not None:
-        chosen = _chosen(fresh, version)
+        chosen = chosen_version(fresh, version)
         facts = chosen.files[name]
         file = ServedFile(
             key=result_key(job.id, chosen.revision, name),
@@ -154,7 +146,8 @@ def result_response(request: Request, context: Context, job: Job, name: str, *, 
     raise NotFound("There is no such job.")
 
 
-def _chosen(job: Job, version: str) -> Version:
+def chosen_version(job: Job, version: str) -> Version:
+    """The version that a caller means."""
     versions = versions_of(job)
     number = len(versions) - 1 if version == "newest" else int(version)
     if number >= len(versions):

@@ -73,6 +73,7 @@ class Links(BaseModel):
     midi: str
     piano_roll: str
     notes_csv: str
+    score: str
     audio: str
     peaks: str
     decode: str
@@ -119,6 +120,7 @@ JOB_EXAMPLE: dict[str, Any] = {
         "midi": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/midi",
         "piano_roll": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/piano-roll",
         "notes_csv": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/notes.csv",
+        "score": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/score",
         "audio": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/audio",
         "peaks": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/peaks",
         "decode": "/v1/transcriptions/q3fX0mI0R2uVJm4s9o3f7Q/decode",

@@ -87,6 +87,7 @@ def links_of(job_id: str) -> Links:
         midi=f"{base}/midi",
         piano_roll=f"{base}/piano-roll",
         notes_csv=f"{base}/notes.csv",
+        score=f"{base}/score",
         audio=f"{base}/audio",
         peaks=f"{base}/peaks",
         decode=f"{base}/decode",

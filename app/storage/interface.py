@@ -121,3 +121,13 @@ def revision_prefix(job_id: str, revision: str) -> str:
 def result_key(job_id: str, revision: str, name: str) -> str:
     """One file of a revision."""
     return f"{revision_prefix(job_id, revision)}/{name}"
+
+
+def scores_prefix(job_id: str, revision: str) -> str:
+    """The scores of a revision that were asked for: a cache, made again at need."""
+    return f"{revision_prefix(job_id, revision)}/scores"
+
+
+def score_key(job_id: str, revision: str, digest: str, name: str) -> str:
+    """One file of a score; `digest` stands for what was asked."""
+    return f"{scores_prefix(job_id, revision)}/{digest}/{name}"

@@ -17,7 +17,7 @@ from app.jobs.repository import JobRepository
 from app.logs import begin_work
 from app.metrics import note_memory
 from app.process import die_with_parent
-from app.queue import CANARY, CHECK_MODELS, DECODE, EDIT, TRANSCRIBE, build_celery
+from app.queue import CANARY, CHECK_MODELS, DECODE, EDIT, SCORE, TRANSCRIBE, build_celery
 from app.settings import Settings
 from app.tracing import open_tracing
 from app.worker.runtime import Runtime, build_runtime
@@ -76,6 +76,7 @@ class Worker:
             # Asked again by its caller if it is lost; given out twice it could undo a later one.
             self.celery.task(self._decode, name=DECODE, acks_late=False, time_limit=DECODE_LIMIT)
             self.celery.task(self._edit, name=EDIT, acks_late=False, time_limit=DECODE_LIMIT)
+            self.celery.task(self._score, name=SCORE, acks_late=False, time_limit=DECODE_LIMIT)
 
     def _start_child(self, parent: int, **_: Any) -> None:
         die_with_parent(parent)
@@ -130,6 +131,11 @@ class Worker:
         from app.worker.edit import edit
 
         edit(self.runtime, job_id, request_id, base)
+
+    def _score(self, job_id: str, request_id: str, revision: str, notation: dict[str, Any]) -> None:
+        from app.worker.score import score
+
+        score(self.runtime, job_id, request_id, revision, notation)
 
 
 def run_worker(settings: Settings, queue: str) -> int:

@@ -78,7 +78,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 def idle_service(redis_url: str) -> Iterator[Service]:
     """An API with a small upload limit and nobody who works: jobs stay queued."""
     folder = short_folder()
-    settings = {"redis_url": redis_url, "max_upload_bytes": "100000", "decode_seconds": "0.5"}
+    settings = {"redis_url": redis_url, "max_upload_bytes": "100000", "decode_seconds": "0.5", "score_seconds": "0.5"}
     migrate(f"sqlite:///{folder / 'var' / 'jobs.sqlite3'}")
     with running(Service(folder / "var", words=("api",), settings=settings)) as api:
         yield api

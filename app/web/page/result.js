@@ -11,6 +11,7 @@ import { createHead } from "./head.js";
 import { advice } from "./job-parts.js";
 import { NoteList } from "./notes.js";
 import { createRoll } from "./roll.js";
+import { createScoreTabs } from "./score-tabs.js";
 import { findJob, keepJob, store } from "./store.js";
 import { transport } from "./transport.js";
 import { createTransportBar } from "./transport-bar.js";
@@ -28,7 +29,8 @@ export function createResult() {
   const controls = createControls({ onTune: () => versions.choose(0) });
   const head = createHead(versions, editor.state);
   const failure = h("div", { class: "message" });
-  const element = h("article", { class: "result" }, head.element, failure, roll.element,
+  const tabs = createScoreTabs(roll.element, { versions, transport, editing: editor.state });
+  const element = h("article", { class: "result" }, head.element, failure, tabs.list, roll.element, tabs.panel,
     createTransportBar(transport, roll.showPosition), controls.element);
   let shown = { id: null, key: null };
   let abort = new AbortController();
@@ -54,6 +56,7 @@ export function createResult() {
     if (isNew) versions.open(job);
     head.show(job);
     controls.show(job);
+    tabs.show(job);
     roll.stage.set({ tempo: job.options.tempo });
     const key = versions.keyOf(job);
     if (shown.key === key) return;

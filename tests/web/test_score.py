@@ -1,0 +1,87 @@
+"""The score view: seen beside the roll, corrected, followed and clicked."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.app.service import Service
+from tests.web.steps import open_job, position
+from tests.web.test_page import axe, violations
+
+__all__ = ["axe"]  # a fixture
+
+FIRST_PAGE = ".score-page svg"
+NOW = ".score-page .measure.now"
+
+
+def open_score(page: Page, job: dict[str, Any]) -> None:
+    open_job(page, job)
+    page.get_by_role("tab", name="Score").click()
+    expect(page.locator(FIRST_PAGE).first).to_be_visible(timeout=60_000)
+
+
+def test_the_score_is_loaded_when_it_is_opened_and_not_before(page: Page, job: dict[str, Any]) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_job(page, job)
+    assert not any("score-view" in url or "/score?" in url for url in asked)
+    page.get_by_role("tab", name="Score").click()
+    expect(page.locator(FIRST_PAGE).first).to_be_visible(timeout=60_000)
+    expect(page.locator(".roll-panel")).to_be_hidden()
+    assert any("score-view" in url for url in asked)
+    n_notes = page.locator(f"{FIRST_PAGE} g.note").count()
+    assert n_notes > 0
+    page.get_by_role("tab", name="Notes").click()
+    expect(page.locator(".roll-panel")).to_be_visible()
+
+
+def test_a_correction_is_a_new_score(page: Page, job: dict[str, Any]) -> None:
+    open_score(page, job)
+    with page.expect_response(lambda answer: "time_signature=3%2F4" in answer.url and "score.svg" in answer.url):
+        page.locator("#score-signature").select_option("3/4")
+    address = page.locator("#score-musicxml").get_attribute("href") or ""
+    text = page.request.get(address).text()
+    assert "<beats>3</beats>" in text
+    page.locator("#score-reset").click()
+    expect(page.locator("#score-signature")).to_have_value("")
+    expect(page.locator("#score-pdf")).not_to_have_attribute("href", address)
+    assert "time_signature" not in (page.locator("#score-musicxml").get_attribute("href") or "")
+
+
+def test_a_click_on_a_bar_goes_there_and_the_arrows_go_on(page: Page, job: dict[str, Any]) -> None:
+    open_score(page, job)
+    told = page.request.get(f"{job['links']['self']}/score").json()
+    bar, following = told["bars"][1:3]
+    box = page.locator(f"#{bar['id']} .bar-box").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
+    expect(page.locator(NOW)).to_have_id(bar["id"])
+    assert position(page) == pytest.approx(bar["start"], abs=0.01)
+    page.locator(".score-region").press("ArrowRight")
+    expect(page.locator(NOW)).to_have_id(following["id"])
+    assert position(page) == pytest.approx(following["start"], abs=0.01)
+
+
+def test_what_sounds_is_lit(page: Page, job: dict[str, Any]) -> None:
+    open_score(page, job)
+    page.locator(".score-region").press("Space")
+    expect(page.locator(".score-page .note.now").first).to_be_attached(timeout=30_000)
+    expect(page.locator(NOW)).to_have_count(1)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (2560, "dark")])
+def test_it_fits_and_everybody_can_use_it(
+    browser: Browser, service: Service, job: dict[str, Any], axe: str, width: int, scheme: str
+) -> None:
+    # The checker is put in by the test: that alone is why the content policy is off here.
+    size = {"width": width, "height": 900}
+    with browser.new_context(base_url=service.url, color_scheme=scheme, viewport=size, bypass_csp=True) as context:
+        context.add_init_script(axe)
+        page = context.new_page()
+        open_score(page, job)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert violations(page) == []
+        page.get_by_role("tab", name="Score").press("ArrowLeft")
+        expect(page.get_by_role("tab", name="Notes")).to_be_focused()
+        expect(page.locator(".roll-panel")).to_be_visible()
