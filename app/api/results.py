@@ -47,9 +47,23 @@ WhichVersion = Annotated[
 ]
 MIDI_EXAMPLE = "(a standard MIDI file)"
 ROLL_EXAMPLE: dict[str, Any] = {
-    "notes": [{"onset": 0.512, "offset": 1.024, "pitch": 60, "velocity": 80, "confidence": 0.97}],
+    "notes": [
+        {
+            "onset": 0.512,
+            "offset": 1.024,
+            "pitch": 60,
+            "velocity": 80,
+            "confidence": 0.97,
+            "program": 40,
+            "instrument": "violin",
+            "instrument_confidence": 0.91,
+        }
+    ],
 }
-CSV_EXAMPLE = "onset,offset,pitch,velocity,confidence\n0.512,1.024,60,80,0.97\n"
+CSV_EXAMPLE = (
+    "onset,offset,pitch,name,velocity,confidence,program,instrument,instrument_confidence\n"
+    "0.512000,1.024000,60,C4,80,0.9700,40,violin,0.9100\n"
+)
 
 
 def file_responses(media_type: str, example: Any) -> dict[int | str, dict[str, Any]]:
@@ -65,7 +79,7 @@ def file_responses(media_type: str, example: Any) -> dict[int | str, dict[str, A
 @router.head("/midi", include_in_schema=False)
 @router.get("/midi", response_class=Response, responses=file_responses("audio/midi", MIDI_EXAMPLE))
 def midi(request: Request, job: FoundResult, context: InContext, version: WhichVersion = "0") -> Response:
-    """Download the notes as a standard MIDI file."""
+    """Download the notes as a standard MIDI file: a named track for each instrument."""
     return result_response(request, context, job, "notes.mid", version=version)
 
 
@@ -80,7 +94,7 @@ def piano_roll(
     ] = False,
     version: WhichVersion = "0",
 ) -> Response:
-    """Download the notes with onset, offset (s), pitch, velocity and confidence as JSON."""
+    """Download the notes with onset, offset (s), pitch, velocity, confidence and instrument as JSON."""
     if frames and version != "0":
         message = "an edited version has none; leave `version` out"
         raise InvalidRequest(f"frames: {message}", errors=[{"field": "frames", "message": message}])
