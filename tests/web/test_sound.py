@@ -13,13 +13,17 @@ from tests.model.signals import frequency_of
 SR = 44100
 # What the instruments give to the mixing desk's output, two channels of float32 in base64.
 RENDER = """async ([instrument, notes, seconds, sr]) => {
-  const [{ Piano, SustainedTone }, { instrumentDesk }] = await Promise.all(
-    ["piano", "sound"].map((name) => import(`/page/${name}.js`)));
+  const [{ SteadyTone }, { Ensemble, instrumentFor }, { instrumentDesk }] = await Promise.all(
+    ["piano", "ensemble", "sound"].map((name) => import(`/page/${name}.js`)));
   const context = new OfflineAudioContext(2, seconds * sr, sr);
   const desk = instrumentDesk(context);
   desk.output.connect(context.destination);
-  const player = instrument === "piano" ? new Piano(context, desk.input) : new SustainedTone(context, desk.input);
-  for (const [pitch, velocity, start, end] of notes) player.play({ pitch, velocity, start, end });
+  const { INSTRUMENTS } = await import("/page/instruments.js");
+  const known = INSTRUMENTS.find(({ name }) => name === instrument);
+  const make = known ? instrumentFor : (_, context, output) => new SteadyTone(context, output);
+  const player = new Ensemble(context, desk.input, make);
+  const program = known?.program ?? 0;
+  for (const [pitch, velocity, start, end] of notes) player.play({ pitch, velocity, program, start, end });
   const rendered = await context.startRendering();
   return [0, 1].map((ear) => {
     const bytes = new Uint8Array(rendered.getChannelData(ear).buffer);
@@ -62,7 +66,7 @@ def test_a_string_is_in_tune_and_dies_away_like_one(page: Page, pitch: int) -> N
     assert released < at_once - 50, "the damper falls"
 
 
-@pytest.mark.parametrize("instrument", ["piano", "tone"])
+@pytest.mark.parametrize("instrument", ["piano", "tone", "harpsichord", "violin", "clarinet", "horn"])
 def test_nothing_clicks(page: Page, instrument: str) -> None:
     repeated = [(64, 90, 0.1 + 0.15 * k, 0.22 + 0.15 * k) for k in range(12)]
     sound = render(page, instrument, repeated, 3)
@@ -73,7 +77,7 @@ def test_nothing_clicks(page: Page, instrument: str) -> None:
     assert np.abs(sound[:, :4000]).max() < 1e-6
 
 
-@pytest.mark.parametrize("instrument", ["piano", "tone"])
+@pytest.mark.parametrize("instrument", ["piano", "tone", "harpsichord", "violin", "clarinet", "horn"])
 def test_many_loud_notes_do_not_clip_and_a_soft_one_is_heard(page: Page, instrument: str) -> None:
     chord = [(pitch, 127, 0.1, 2.0) for pitch in (28, 40, 47, 52, 56, 59, 64, 68, 71, 76)]
     loud = render(page, instrument, chord, 3)
