@@ -35,14 +35,13 @@ export function createTracks(stage, { transport, editor }) {
   function showRows({ notes }) {
     const programs = inScoreOrder(notes.programs);
     const several = programs.length > 1;
-    const shown = [...rows.keys()].join();
+    const listed = several ? programs : [];
     element.hidden = !several && (programs[0] ?? 0) === 0;
     list.hidden = !several;
     alone.hidden = several;
     setText(alone, several || element.hidden ? "" : `Played by the ${instrumentOf(programs[0]).name}`);
-    if (shown !== programs.join()) {
-      for (const program of rows.keys()) if (!programs.includes(program)) rows.delete(program);
-      const kept = programs.map((program) => [program, rows.get(program) ?? createRow(program)]);
+    if ([...rows.keys()].join() !== listed.join()) {
+      const kept = listed.map((program) => [program, rows.get(program) ?? createRow(program)]);
       rows.clear();
       for (const [program, row] of kept) rows.set(program, row);
       list.replaceChildren(...kept.map(([, row]) => row.element));
