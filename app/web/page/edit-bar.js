@@ -43,7 +43,7 @@ export function createEditBar(editor, { add, keep, refresh }) {
   function show() {
     const { active, canUndo, canRedo, dirty, selection } = editor.state.get();
     toggle.setAttribute("aria-pressed", String(active));
-    element.hidden = !active && !dirty;
+    element.hidden = !active && !dirty && !canRedo;
     undo.disabled = !canUndo;
     redo.disabled = !canRedo;
     remove.disabled = !selection.length;
