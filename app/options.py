@@ -1,8 +1,10 @@
 """What a caller may choose for a transcription, with ranges and defaults."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from app.instruments import AUTO, InstrumentName, chosen_instruments
 
 # The piano's keys, as in model.note; the web half does not import `model`, a test compares the two.
 LOWEST_PITCH = 21
@@ -10,6 +12,7 @@ HIGHEST_PITCH = 108
 
 Threshold = Annotated[float, Field(ge=0.01, le=0.99, allow_inf_nan=False)]
 Pitch = Annotated[int, Field(ge=LOWEST_PITCH, le=HIGHEST_PITCH)]
+Instruments = Literal["auto"] | tuple[InstrumentName, ...]
 
 
 class Decoding(BaseModel):
@@ -30,6 +33,15 @@ class Options(Decoding):
     lowest_pitch: Pitch = LOWEST_PITCH
     highest_pitch: Pitch = HIGHEST_PITCH
     tempo: Annotated[float, Field(ge=20, le=400, allow_inf_nan=False)] = 120.0
+    instruments: Instruments = AUTO
+
+    def for_decoding(self) -> dict[str, Any]:
+        """The arguments of `model.note_events.DecodingOptions`."""
+        instruments = () if self.instruments == AUTO else self.instruments
+        return self.model_dump(exclude={"tempo"}) | {"instruments": instruments}
+
+
+InstrumentsSent = str | list[InstrumentName] | None
 
 
 class OptionsRequest(BaseModel):
@@ -67,6 +79,15 @@ class OptionsRequest(BaseModel):
             le=400,
             allow_inf_nan=False,
             description="Tempo of the MIDI file, 20 to 400 a minute: its grid; the notes' times stay. Default: 120.",
+        ),
+    ] = None
+    instruments: Annotated[
+        Instruments | None,
+        BeforeValidator(chosen_instruments, json_schema_input_type=InstrumentsSent),
+        Field(
+            description="Which instruments may play: `auto` for any of the eleven, the name of the only one, or "
+            "several, as a list or with commas between them. Default: auto.",
+            examples=["auto", "piano", ["violin", "piano"]],
         ),
     ] = None
 

@@ -1,6 +1,6 @@
 """The page under load, by the browser's own tracing: frame times with 20,000 notes, memory on an hour, first paint.
 
-    python -m benchmarks.page [--url http://127.0.0.1:8000] [--minutes 60] [--notes 20000]
+    python -m benchmarks.page [--url http://127.0.0.1:8000] [--minutes 60] [--notes 20000] [--instruments 1]
 
 Needs a running service and Chromium. A recording of that length is made, transcribed by the service, given so many
 notes as a version, looked at and played in a real page, and deleted. Chromium draws in software here, without a
@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import httpx
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from app.instruments import INSTRUMENTS
 from benchmarks.common import generated_music, write_mp3
 
 SR = 16000
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--url", default="http://127.0.0.1:8000")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--notes", type=int, default=20_000)
+    parser.add_argument("--instruments", type=int, default=1, help="how many share the notes, 1 to 11")
     words = parser.parse_args()
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
@@ -66,7 +68,7 @@ def main() -> None:
     ):
         measure_start(browser, words.url)
         with httpx.Client(base_url=words.url, timeout=600) as client, recording(client, words.minutes) as job:
-            add_notes(client, job, words.notes)
+            add_notes(client, job, words.notes, INSTRUMENTS[: words.instruments])
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             page.goto(f"{words.url}/#/jobs/{job['id']}")
             wait(lambda: page.evaluate(NOTES) == words.notes)
@@ -103,8 +105,8 @@ def recording(client: httpx.Client, minutes: float) -> Iterator[dict[str, Any]]:
             client.delete(address)
 
 
-def add_notes(client: httpx.Client, job: dict[str, Any], count: int) -> None:
-    """Notes at random, the same each time, as the job's newest version."""
+def add_notes(client: httpx.Client, job: dict[str, Any], count: int, instruments: Sequence[str]) -> None:
+    """Notes at random, the same each time, as the job's newest version; the instruments take turns."""
     random = np.random.default_rng(0)
     duration = job["audio"]["duration"]
     pitches = np.arange(30, 97)
@@ -115,7 +117,7 @@ def add_notes(client: httpx.Client, job: dict[str, Any], count: int) -> None:
         for onset, offset in zip(onsets, ends, strict=True):
             velocity, confidence = int(random.integers(30, 111)), float(random.uniform())
             note = {"onset": onset, "offset": offset, "pitch": int(pitch), "velocity": velocity}
-            notes.append(note | {"confidence": confidence})
+            notes.append(note | {"confidence": confidence, "instrument": instruments[len(notes) % len(instruments)]})
     answer = client.put(job["links"]["notes"], json={"notes": notes}, headers={"If-Match": "*"})
     answer.raise_for_status()
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pretty_midi
+
 RATE_DIVISOR = 4  # frames for which the network names the instrument once
 
 
@@ -38,3 +40,14 @@ INSTRUMENTS = (
 N_INSTRUMENTS = len(INSTRUMENTS)
 PROGRAM_NAMES = {instrument.program: instrument.name for instrument in INSTRUMENTS}
 PROGRAMS = {instrument.name: instrument.program for instrument in INSTRUMENTS}
+
+
+def instrument_name(program: int) -> str:
+    """What files call a program: the instrument's name, or General MIDI's for a program that is none of `INSTRUMENTS`.
+
+    Parameters
+    ----------
+    program : int
+        General MIDI program, 0-based.
+    """
+    return PROGRAM_NAMES.get(program) or str(pretty_midi.program_to_instrument_name(program))

@@ -1,16 +1,19 @@
 """Notes to a Standard MIDI File that every sequencer reads.
 
 Format 1: a first track with the tempo, then one named track per General MIDI program, each on a channel of its own
-(the drum channel left out). Times are kept to the nearest tick, about half a millisecond at 120 quarters a minute.
+(the drum channel left out). Of more than 15 programs the less busy share channels, and say their program again before
+they play. Times are kept to the nearest tick, about half a millisecond at 120 quarters a minute.
 """
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import mido
-import pretty_midi
 
 from model.errors import OptionError
+from model.instruments import instrument_name
 from model.note import Note
 
 TICKS_PER_QUARTER = 960
@@ -29,17 +32,21 @@ def to_seconds(ticks: int, tempo: float) -> float:
     return ticks / TICKS_PER_QUARTER * 60 / tempo
 
 
-def to_midi(notes: list[Note], *, tempo: float = 120.0, title: str = "") -> mido.MidiFile:
+def to_midi(
+    notes: list[Note], *, tempo: float = 120.0, title: str = "", track_names: Mapping[str, str] | None = None
+) -> mido.MidiFile:
     """Build the file.
 
     Parameters
     ----------
     notes : list of Note
-        Notes of one pitch and program that overlap are cut at the next onset: MIDI cannot hold them.
+        Notes of one pitch and channel that overlap are cut at the next onset: MIDI cannot hold them.
     tempo : float
         Quarters a minute, 20 to 400. It sets the grid that a sequencer shows and moves no note in time.
     title : str
         Name of the first track.
+    track_names : mapping from str to str, optional
+        Names of other tracks, by the instrument's name; a track without one is called after its instrument.
 
     Returns
     -------
@@ -55,20 +62,36 @@ def to_midi(notes: list[Note], *, tempo: float = 120.0, title: str = "") -> mido
     # The file holds whole microseconds per quarter, and ticks follow from what the file holds.
     microseconds = mido.bpm2tempo(tempo)
     exact_tempo = 60e6 / microseconds
-    by_program: dict[int, list[Note]] = defaultdict(list)
-    for note in notes:
-        by_program[note.program].append(note)
+    channels = _channels(notes)
+    events = _events(notes, channels, exact_tempo)
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER, charset="utf-8")
     file.tracks.append(_tempo_track(microseconds, title))
-    for number, program in enumerate(sorted(by_program) or [0]):
-        channel = MELODIC_CHANNELS[number % len(MELODIC_CHANNELS)]
-        file.tracks.append(_note_track(by_program[program], program, channel, exact_tempo))
+    for program, channel in sorted(channels.items()):
+        instrument = instrument_name(program)
+        name = (track_names or {}).get(instrument) or instrument[0].upper() + instrument[1:]
+        is_shared = sum(other == channel for other in channels.values()) > 1
+        file.tracks.append(_note_track(name, program, channel, events[program], is_shared=is_shared))
     return file
 
 
-def write_midi(notes: list[Note], path: Path, *, tempo: float = 120.0, title: str = "") -> None:
+def write_midi(
+    notes: list[Note],
+    path: Path,
+    *,
+    tempo: float = 120.0,
+    title: str = "",
+    track_names: Mapping[str, str] | None = None,
+) -> None:
     """Write `to_midi`'s file."""
-    to_midi(notes, tempo=tempo, title=title).save(path)
+    to_midi(notes, tempo=tempo, title=title, track_names=track_names).save(path)
+
+
+def _channels(notes: list[Note]) -> dict[int, int]:
+    """The channel of each program; the busiest are dealt first, so that they meet the least busy."""
+    programs = [program for program, _ in Counter(note.program for note in sorted(notes)).most_common()]
+    if len(programs) <= len(MELODIC_CHANNELS):
+        programs.sort()
+    return {program: MELODIC_CHANNELS[i % len(MELODIC_CHANNELS)] for i, program in enumerate(programs or [0])}
 
 
 def _tempo_track(microseconds: int, title: str) -> mido.MidiTrack:
@@ -83,36 +106,50 @@ def _tempo_track(microseconds: int, title: str) -> mido.MidiTrack:
     )
 
 
-def _note_track(notes: list[Note], program: int, channel: int, tempo: float) -> mido.MidiTrack:
+def _note_track(name: str, program: int, channel: int, events: list["_Event"], *, is_shared: bool) -> mido.MidiTrack:
     """One instrument: name, program, and its notes as messages with delta times in ticks."""
-    track = mido.MidiTrack(
-        [
-            mido.MetaMessage("track_name", name=pretty_midi.program_to_instrument_name(program), time=0),
-            mido.Message("program_change", program=program, channel=channel, time=0),
-        ]
-    )
-    now = 0
-    for tick, kind, pitch, velocity in _events(notes, tempo):
-        name = "note_on" if kind == NOTE_ON else "note_off"
-        track.append(mido.Message(name, note=pitch, velocity=velocity, channel=channel, time=tick - now))
-        now = tick
+    change = mido.Message("program_change", program=program, channel=channel, time=0)
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=name, time=0), change])
+    now, said = 0, -1
+    for event in events:
+        kind = "note_on" if event.kind == NOTE_ON else "note_off"
+        message = mido.Message(kind, note=event.pitch, velocity=event.velocity, channel=channel, time=event.tick - now)
+        if is_shared and event.kind == NOTE_ON and said != event.tick:
+            # Another program may have had the channel since.
+            track.append(change.copy(time=message.time))
+            message.time, said = 0, event.tick
+        track.append(message)
+        now = event.tick
     track.append(mido.MetaMessage("end_of_track", time=0))
     return track
 
 
 NOTE_OFF, NOTE_ON = 0, 1  # in this order at one tick, so that a repeated note ends before it begins again
+NEVER = 2**62
 
 
-def _events(notes: list[Note], tempo: float) -> list[tuple[int, int, int, int]]:
-    """Sorted (tick, kind, pitch, velocity); notes of one pitch do not overlap and last a tick at least."""
-    events = []
-    free_from: dict[int, int] = {}  # the tick from which each pitch may sound again, going backwards
+class _Event(NamedTuple):
+    tick: int
+    kind: int
+    pitch: int
+    velocity: int
+
+
+def _events(notes: list[Note], channels: Mapping[int, int], tempo: float) -> dict[int, list[_Event]]:
+    """Sorted events of each program; notes of one pitch and channel do not overlap and last a tick at least."""
+    events: dict[int, list[_Event]] = {program: [] for program in channels}
+    # Who plays a pitch of a channel next, and from which tick on; going backwards.
+    following: dict[tuple[int, int], tuple[int, int]] = {}
     for note in sorted(notes, reverse=True):
+        place = (channels[note.program], note.pitch)
         start = to_ticks(note.onset, tempo)
-        stop = max(start + 1, min(to_ticks(note.offset, tempo), free_from.get(note.pitch, 2**62)))
-        if free_from.get(note.pitch, 2**62) <= start:
+        begins, by = following.get(place, (NEVER, note.program))
+        # Players take a tick's messages track by track: an end must not come behind another track's beginning.
+        free_until = begins - (by != note.program)
+        if free_until <= start:
             continue  # two onsets of one pitch at one tick: MIDI can hold one
-        free_from[note.pitch] = start
-        events.append((start, NOTE_ON, note.pitch, note.velocity))
-        events.append((stop, NOTE_OFF, note.pitch, 0))
-    return sorted(events)
+        stop = max(start + 1, min(to_ticks(note.offset, tempo), free_until))
+        following[place] = (start, note.program)
+        events[note.program].append(_Event(start, NOTE_ON, note.pitch, note.velocity))
+        events[note.program].append(_Event(stop, NOTE_OFF, note.pitch, 0))
+    return {program: sorted(found) for program, found in events.items()}

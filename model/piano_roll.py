@@ -8,7 +8,7 @@ after frame), in base64.
 import base64
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -16,14 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.activations import Activations
+from model.instruments import instrument_name
 from model.note import HIGHEST_PITCH, LOWEST_PITCH, Note
 
-SCHEMA_VERSION = 1
+# Version 1 had no instruments: its notes lack program, instrument and instrument_confidence.
+SCHEMA_VERSION = 2
 CHUNK_FRAMES = 4096
 FRAME_KINDS = ("onset", "frame")
 
 
-def write_piano_roll(notes: list[Note], path: Path, *, activations: Activations, with_frames: bool = False) -> None:
+def write_piano_roll(
+    notes: list[Note],
+    path: Path,
+    *,
+    activations: Activations,
+    with_frames: bool = False,
+    track_names: Mapping[str, str] | None = None,
+) -> None:
     """Write a piano roll.
 
     Parameters
@@ -34,14 +43,18 @@ def write_piano_roll(notes: list[Note], path: Path, *, activations: Activations,
         Gives the duration and frame rate, and the frames if asked for.
     with_frames : bool
         Whether to add the packed onset and frame activations.
+    track_names : mapping from str to str, optional
+        What a person calls an instrument's track, by the instrument's name.
     """
-    head = {
+    head: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "duration": round(activations.duration, 6),
         "frame_rate": activations.frame_rate,
         "lowest_pitch": LOWEST_PITCH,
         "highest_pitch": HIGHEST_PITCH,
     }
+    if track_names:
+        head["track_names"] = dict(track_names)
     with path.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1])
         _write_notes(notes, file)
@@ -60,6 +73,9 @@ def _write_notes(notes: list[Note], file: TextIO) -> None:
             "pitch": note.pitch,
             "velocity": note.velocity,
             "confidence": note.confidence,
+            "program": note.program,
+            "instrument": instrument_name(note.program),
+            "instrument_confidence": note.instrument_confidence,
         }
         file.write(("," if index else "") + "\n" + json.dumps(value))
     file.write("]")

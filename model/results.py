@@ -1,5 +1,6 @@
 """Activations, or notes that a person has edited, to the files that are taken away. Needs no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def write_results(
     return ResultSummary(len(notes), _warnings(notes))
 
 
-def write_edited(notes: list[Note], activations: Path, folder: Path, *, tempo: float, title: str) -> ResultSummary:
+def write_edited(
+    notes: list[Note], activations: Path, folder: Path, *, tempo: float, title: str, track_names: Mapping[str, str]
+) -> ResultSummary:
     """Write MIDI, CSV and piano roll of notes that a person has edited.
 
     Parameters
@@ -73,6 +76,8 @@ def write_edited(notes: list[Note], activations: Path, folder: Path, *, tempo: f
         Those of the recording, for its duration. The notes need not agree with them.
     folder, tempo, title
         As for `write_results`.
+    track_names : mapping from str to str
+        What the person calls an instrument's track, by the instrument's name.
 
     Raises
     ------
@@ -81,14 +86,23 @@ def write_edited(notes: list[Note], activations: Path, folder: Path, *, tempo: f
     OptionError
         If the tempo lies outside its range.
     """
-    _write_notes(sorted(notes), open_activations(activations), folder, tempo=tempo, title=title)
+    heard = open_activations(activations)
+    _write_notes(sorted(notes), heard, folder, tempo=tempo, title=title, track_names=track_names)
     return ResultSummary(len(notes))
 
 
-def _write_notes(notes: list[Note], heard: Activations, folder: Path, *, tempo: float, title: str) -> None:
-    write_midi(notes, folder / MIDI_FILE, tempo=tempo, title=title)
+def _write_notes(
+    notes: list[Note],
+    heard: Activations,
+    folder: Path,
+    *,
+    tempo: float,
+    title: str,
+    track_names: Mapping[str, str] | None = None,
+) -> None:
+    write_midi(notes, folder / MIDI_FILE, tempo=tempo, title=title, track_names=track_names)
     write_notes_csv(notes, folder / CSV_FILE)
-    write_piano_roll(notes, folder / PIANO_ROLL_FILE, activations=heard)
+    write_piano_roll(notes, folder / PIANO_ROLL_FILE, activations=heard, track_names=track_names)
 
 
 def _warnings(notes: list[Note]) -> list[str]:

@@ -1,7 +1,7 @@
 """Decoding notes again from the stored activations."""
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from fastapi.concurrency import run_in_threadpool
@@ -19,7 +19,10 @@ from app.queue import send_decoding
 
 router = APIRouter(prefix="/v1/transcriptions/{job_id}", tags=["results"])
 
-DECODE_EXAMPLE = {"onset_threshold": 0.6, "min_note_ms": 80}
+DECODE_EXAMPLES: dict[str, Any] = {
+    "stricter": {"value": {"onset_threshold": 0.6, "min_note_ms": 80}},
+    "string quartet": {"value": {"instruments": ["violin", "viola", "cello"]}},
+}
 
 
 @router.post("/decode", response_model=JobBody, responses=documented(NotFound, Gone, NotReady))
@@ -27,7 +30,7 @@ async def decode(
     job: FoundResult,
     context: InContext,
     caller: InCaller,
-    wanted: Annotated[OptionsRequest | None, Body(openapi_examples={"stricter": {"value": DECODE_EXAMPLE}})] = None,
+    wanted: Annotated[OptionsRequest | None, Body(openapi_examples=DECODE_EXAMPLES)] = None,
 ) -> JobBody:
     """Decode the notes again with other options, without running the network.
 

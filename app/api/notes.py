@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Body, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.api.asking import outcome_of
 from app.api.caller import InCaller
@@ -27,6 +27,7 @@ from app.errors import (
     PreconditionRequired,
     TooManyVersions,
 )
+from app.instruments import PROGRAMS, InstrumentName
 from app.jobs.table import Job
 from app.jobs.versions import MOST_VERSIONS, Version, versions_of
 from app.options import Pitch
@@ -39,6 +40,19 @@ MOST_NOTES = 100_000
 # The last note may end a little behind the last sample, as the network's last frame does.
 OVERHANG_SECONDS = 1.0
 MOMENT = Field(ge=0, allow_inf_nan=False)
+PROGRAM_LIST = ", ".join(f"{program} ({name})" for name, program in PROGRAMS.items())
+UNNAMED = (
+    "A note that names no instrument keeps that of the note at its onset and pitch, and is a piano's where none is."
+)
+NOTES_EXAMPLE: dict[str, Any] = ROLL_EXAMPLE | {"track_names": {"violin": "Violin I"}}
+# No control characters: a name goes into files that other programs read.
+TrackName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _known(program: int) -> int:
+    if program not in PROGRAMS.values():
+        raise ValueError(f"{program} is none of {PROGRAM_LIST}")
+    return program
 
 
 class NoteBody(BaseModel):
@@ -53,14 +67,47 @@ class NoteBody(BaseModel):
     confidence: Annotated[
         float, Field(ge=0, le=1, allow_inf_nan=False, description="1 for a note that a person has set.")
     ] = 1.0
+    program: Annotated[
+        Annotated[int, AfterValidator(_known)] | None,
+        Field(description=f"General MIDI program, 0-based: {PROGRAM_LIST}. {UNNAMED}", examples=[40]),
+    ] = None
+    instrument: Annotated[
+        InstrumentName | None, Field(description="The program's name; either of the two is enough.")
+    ] = None
+    instrument_confidence: Annotated[
+        float | None,
+        Field(ge=0, le=1, allow_inf_nan=False, description="1 where a person has set the instrument. Default: 1."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_instrument(self) -> Self:
+        """From here on the program says it alone."""
+        named = None if self.instrument is None else PROGRAMS[self.instrument]
+        if named is not None and self.program not in (None, named):
+            raise ValueError(f"program {self.program} is not {self.instrument}, which is {named}; send one of the two")
+        self.program = self.program if named is None else named
+        return self
+
+    def for_worker(self) -> dict[str, Any]:
+        """As the worker reads it."""
+        return self.model_dump(exclude={"instrument"})
 
 
 class NotesRequest(BaseModel):
     """A whole note list; it replaces the one that is there."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": ROLL_EXAMPLE})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": ROLL_EXAMPLE | {"track_names": {"violin": "Violin I"}}}
+    )
 
     notes: Annotated[list[NoteBody], Field(max_length=MOST_NOTES)]
+    track_names: Annotated[
+        dict[InstrumentName, TrackName] | None,
+        Field(
+            description="What the tracks of instruments are called in the files, for those that are not called after "
+            "their instrument. Default: as they are called now."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _notes_last(self) -> Self:
@@ -172,8 +219,8 @@ async def replace_notes(
     _see_that_it_may_be_saved(job, wanted, if_match)
     request_id = secrets.token_urlsafe(16)
     key = edit_key(job.id, request_id)
-    notes = json.dumps([note.model_dump() for note in wanted.notes]).encode()
-    await run_in_threadpool(context.storage.put, key, io.BytesIO(notes))
+    document = {"notes": [note.for_worker() for note in wanted.notes], "track_names": wanted.track_names}
+    await run_in_threadpool(context.storage.put, key, io.BytesIO(json.dumps(document).encode()))
     try:
         outcome = await outcome_of(context, request_id, send_edit, context.celery, job.id, request_id, job.n_versions)
     finally:

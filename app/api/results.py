@@ -46,9 +46,23 @@ WhichVersion = Annotated[
     ),
 ]
 ROLL_EXAMPLE: dict[str, Any] = {
-    "notes": [{"onset": 0.512, "offset": 1.024, "pitch": 60, "velocity": 80, "confidence": 0.97}],
+    "notes": [
+        {
+            "onset": 0.512,
+            "offset": 1.024,
+            "pitch": 60,
+            "velocity": 80,
+            "confidence": 0.97,
+            "program": 40,
+            "instrument": "violin",
+            "instrument_confidence": 0.91,
+        }
+    ],
 }
-CSV_EXAMPLE = "onset,offset,pitch,velocity,confidence\n0.512,1.024,60,80,0.97\n"
+CSV_EXAMPLE = (
+    "onset,offset,pitch,name,velocity,confidence,program,instrument,instrument_confidence\n"
+    "0.512000,1.024000,60,C4,80,0.9700,40,violin,0.9100\n"
+)
 
 
 def file_responses(media_type: str, example: Any) -> dict[int | str, dict[str, Any]]:
@@ -73,7 +87,7 @@ def piano_roll(
     ] = False,
     version: WhichVersion = "0",
 ) -> Response:
-    """Download the notes with onset, offset (s), pitch, velocity and confidence as JSON."""
+    """Download the notes with onset, offset (s), pitch, velocity, confidence and instrument as JSON."""
     if frames and version != "0":
         message = "an edited version has none; leave `version` out"
         raise InvalidRequest(f"frames: {message}", errors=[{"field": "frames", "message": message}])

@@ -103,6 +103,7 @@ JOB_EXAMPLE: dict[str, Any] = {
         "lowest_pitch": 21,
         "highest_pitch": 108,
         "tempo": 120.0,
+        "instruments": "auto",
     },
     "progress": {
         "stage": None,

@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/transcriptions", tags=["transcriptions"])
 
 LARGEST_PAGE = 100
+# Lists, which a form may also send a part at a time.
+REPEATABLE = {"instruments"}
 
 
 class TranscriptionForm(OptionsRequest):
@@ -62,7 +64,7 @@ class TranscriptionForm(OptionsRequest):
 async def refuse_repeated_fields(request: Request) -> None:
     """A form may name a field twice; taking one of the two in silence would be a guess."""
     form = await request.form()
-    repeated = sorted({name for name in form if len(form.getlist(name)) > 1})
+    repeated = sorted({name for name in form if len(form.getlist(name)) > 1} - REPEATABLE)
     if repeated:
         errors = [{"field": name, "message": "was sent more than once"} for name in repeated]
         raise InvalidRequest(f"{', '.join(repeated)}: sent more than once", errors=errors)

@@ -42,6 +42,9 @@ def transcribe(
     lowest_pitch: Annotated[int | None, typer.Option(help="MIDI pitch, 21 to 108.")] = None,
     highest_pitch: Annotated[int | None, typer.Option(help="MIDI pitch, 21 to 108.")] = None,
     tempo: Annotated[float | None, typer.Option(help="Beats per minute of the MIDI file, 20 to 400.")] = None,
+    instruments: Annotated[
+        str | None, typer.Option(help="Which may play, with commas between them: piano, violin, ...; auto for any.")
+    ] = None,
 ) -> None:
     """Transcribe FILEs into MIDI, JSON and CSV, without a server.
 
@@ -56,6 +59,7 @@ def transcribe(
         "lowest_pitch": lowest_pitch,
         "highest_pitch": highest_pitch,
         "tempo": tempo,
+        "instruments": instruments,
     }
     try:
         failed = transcribe_files(read_settings(), files, output, model=model, options=options)

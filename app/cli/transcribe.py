@@ -30,7 +30,12 @@ class UsageError(Exception):
 
 
 def transcribe_files(
-    settings: Settings, files: list[Path], output: Path, *, model: str | None, options: dict[str, float | int | None]
+    settings: Settings,
+    files: list[Path],
+    output: Path,
+    *,
+    model: str | None,
+    options: dict[str, float | str | None],
 ) -> int:
     """Transcribe each file; gives the number of those that failed.
 
@@ -108,7 +113,7 @@ class _Run:
                     activations,
                     on_progress=lambda at: self._bar.update(task, completed=at.seconds_done, total=at.seconds_total),
                 )
-            decoding = DecodingOptions(**self._options.model_dump(exclude={"tempo"}))
+            decoding = DecodingOptions(**self._options.for_decoding())
             summary = write_results(activations, folder, options=decoding, tempo=self._options.tempo, title=path.stem)
             for kept, ending in KEPT.items():
                 (folder / kept).replace(self._output / (path.stem + ending))
@@ -129,7 +134,7 @@ def _choose_model(settings: Settings, name: str | None) -> ModelEntry:
     return entry
 
 
-def _resolve(entry: ModelEntry, options: dict[str, float | int | None]) -> Options:
+def _resolve(entry: ModelEntry, options: dict[str, float | str | None]) -> Options:
     try:
         return OptionsRequest.model_validate(options).resolve(entry.decoding)
     except ValidationError as error:

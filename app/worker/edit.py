@@ -2,12 +2,14 @@
 
 import json
 import logging
+from typing import Any
 
 from app.clock import utc_now
 from app.jobs.states import Status
-from app.jobs.versions import version_document
+from app.jobs.table import Job
+from app.jobs.versions import PIANO_ROLL, version_document, versions_of
 from app.replies import send_reply
-from app.storage.interface import NotStoredError, activations_key, edit_key, revision_prefix
+from app.storage.interface import NotStoredError, activations_key, edit_key, result_key, revision_prefix
 from app.worker.results import store_edited
 from app.worker.runtime import Runtime
 from model.note import Note
@@ -34,10 +36,49 @@ def _edit(runtime: Runtime, job_id: str, request_id: str, base: int) -> str:
     if job.n_versions != base:
         return "overtaken"
     try:
-        with runtime.storage.local_copy(edit_key(job_id, request_id)) as path:
-            notes = [Note(**note) for note in json.loads(path.read_bytes())]
+        wanted = _read(runtime, edit_key(job_id, request_id))
+        present = _present(runtime, job)
+        notes = with_instruments(wanted["notes"], present["notes"])
+        names = present.get("track_names", {}) if wanted["track_names"] is None else wanted["track_names"]
         with runtime.storage.local_copy(activations_key(job_id)) as activations:
-            new = store_edited(runtime, job, notes, activations, revision=request_id)
+            new = store_edited(runtime, job, notes, activations, track_names=names, revision=request_id)
     except NotStoredError:
         return "gone"  # deleted in the meantime, or nobody waits any more
     return "done" if runtime.jobs.add_version(job, version_document(new, utc_now())) else "overtaken"
+
+
+def with_instruments(wanted: list[dict[str, Any]], present: list[dict[str, Any]]) -> list[Note]:
+    """The wanted notes; one that names no instrument has that of the present note at its onset and pitch, else piano.
+
+    Present notes that were written before there were instruments are a piano's.
+    """
+    players = {
+        (note["onset"], note["pitch"]): (note.get("program", 0), note.get("instrument_confidence", 1.0))
+        for note in present
+    }
+    notes = []
+    for note in wanted:
+        program, confidence = note["program"], note["instrument_confidence"]
+        if program is None:
+            program, known = players.get((note["onset"], note["pitch"]), (0, 1.0))
+            confidence = known if confidence is None else confidence
+        player = {"program": program, "instrument_confidence": 1.0 if confidence is None else confidence}
+        notes.append(Note(**note | player))
+    return notes
+
+
+def _present(runtime: Runtime, job: Job) -> Any:
+    """The piano roll of the newest notes. Where those were replaced just now by another decoding, the new ones."""
+    newest = versions_of(job)[-1]
+    try:
+        return _read(runtime, result_key(job.id, newest.revision, PIANO_ROLL))
+    except NotStoredError:
+        fresh = runtime.jobs.get(job.id)
+        if fresh is None or fresh.status != Status.SUCCEEDED or versions_of(fresh)[-1].revision == newest.revision:
+            raise
+        return _present(runtime, fresh)
+
+
+def _read(runtime: Runtime, key: str) -> Any:
+    with runtime.storage.local_copy(key) as path:
+        return json.loads(path.read_bytes())

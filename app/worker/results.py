@@ -1,7 +1,7 @@
 """Notes into files, and the files into the store as one revision."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def store_results(
     runtime: Runtime, job: Job, activations: Path, *, options: Options, revision: str, warnings: list[str]
 ) -> ResultFiles:
     """Decode the notes and write a new revision. The job table does not know of it yet."""
-    decoding = DecodingOptions(**options.model_dump(exclude={"tempo"}))
+    decoding = DecodingOptions(**options.for_decoding())
     with _results_folder(runtime) as folder:
         summary = write_results(activations, folder, options=decoding, tempo=options.tempo, title=stem(job.file_name))
         files = _put_all(runtime, job.id, revision, folder)
@@ -32,11 +32,15 @@ def store_results(
     return ResultFiles(revision=revision, files=files, result=result)
 
 
-def store_edited(runtime: Runtime, job: Job, notes: list[Note], activations: Path, *, revision: str) -> ResultFiles:
+def store_edited(
+    runtime: Runtime, job: Job, notes: list[Note], activations: Path, *, track_names: Mapping[str, str], revision: str
+) -> ResultFiles:
     """Write a revision of notes that a person has edited. The job table does not know of it yet."""
     tempo = Options.model_validate(job.options).tempo
     with _results_folder(runtime) as folder:
-        summary = write_edited(notes, activations, folder, tempo=tempo, title=stem(job.file_name))
+        summary = write_edited(
+            notes, activations, folder, tempo=tempo, title=stem(job.file_name), track_names=track_names
+        )
         files = _put_all(runtime, job.id, revision, folder)
     return ResultFiles(revision=revision, files=files, result={"n_notes": summary.n_notes})
 

@@ -22,7 +22,7 @@ from model.note import N_PITCHES, Note
 from model.note_events import DecodingOptions, decode_notes
 from model.notes_csv import pitch_name
 from model.piano_roll import write_piano_roll
-from model.results import write_results
+from model.results import write_edited, write_results
 
 RATE = 16000 / 384
 SCHEMA = json.loads((Path(piano_roll.__file__).parent / "schemas" / "piano-roll.schema.json").read_text())
@@ -82,7 +82,7 @@ def test_mido_and_pretty_midi_read_the_same_notes_back(tmp_path: Path) -> None:
     tick = 60 / 97 / TICKS_PER_QUARTER
     assert [track.name for track in mido.MidiFile(tmp_path / "a.mid", charset="utf-8").tracks] == [
         "Prélude, op. 28",
-        "Acoustic Grand Piano",
+        "Piano",
     ]
     assert read.get_tempo_changes()[1][0] == pytest.approx(97.0, abs=1e-3)
     found = sorted((n.start, n.end, n.pitch, n.velocity) for n in read.instruments[0].notes)
@@ -102,6 +102,65 @@ def test_one_named_track_per_program_on_channels_without_drums() -> None:
     assert len(set(channels)) == 15
 
 
+def test_a_track_is_called_after_its_instrument_or_as_a_person_calls_it() -> None:
+    notes = [Note(0, 60, 1, program=program) for program in (0, 40, 24)]
+    file = to_midi(notes, title="Trio", track_names={"violin": "Änna"})
+    assert [track.name for track in file.tracks] == ["Trio", "Piano", "Acoustic Guitar (nylon)", "Änna"]
+
+
+def heard(file: mido.MidiFile) -> list[tuple[int, int, int, int]]:
+    """(program, pitch, start, stop) as a player has it: one program and one string for each pitch of a channel."""
+    programs, sounding, found = dict.fromkeys(range(16), 0), {}, []
+    now = 0
+    for message in mido.merge_tracks(file.tracks):
+        now += message.time
+        if message.type == "program_change":
+            programs[message.channel] = message.program
+        elif message.type == "note_on":
+            assert (message.channel, message.note) not in sounding
+            sounding[message.channel, message.note] = (programs[message.channel], now)
+        elif message.type == "note_off":
+            program, start = sounding.pop((message.channel, message.note))
+            found.append((program, message.note, start, now))
+    assert sounding == {}
+    return sorted(found)
+
+
+crowded = st.builds(
+    lambda tick, length, pitch, program: Note(tick / 1920, pitch, (tick + length) / 1920, program=program),
+    st.integers(0, 12),
+    st.integers(1, 6),
+    st.integers(60, 61),
+    st.sampled_from([0, 15]),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(crowded, max_size=9))
+def test_programs_that_share_a_channel_do_not_play_with_each_others_sound(few: list[Note]) -> None:
+    # Ten notes each: the first program is the busiest, and the sixteenth, the least busy, shares its channel.
+    everybody = [Note(1 + i, 60, 1.5 + i, program=i % 15) for i in range(150)]
+    file = to_midi(few + everybody)
+    wanted = {(note.program, note.pitch, to_ticks(note.onset, 120)) for note in few + everybody}
+    played = heard(file)
+    assert {(program, pitch, start) for program, pitch, start, _ in played} <= wanted
+    assert {(note.program, 60, to_ticks(note.onset, 120), to_ticks(note.offset, 120)) for note in everybody} <= set(
+        played
+    )
+    # Left out is only what begins together with another one on its channel and pitch.
+    channels = {track[1].program: track[1].channel for track in file.tracks[1:]}
+    begin = {(channels[program], pitch, start) for program, pitch, start, _ in played}
+    for program, pitch, start in wanted:
+        assert {(channels[program], pitch, start + late) for late in (0, 1)} & begin
+
+
+def test_each_of_fifteen_programs_has_a_channel_of_its_own_and_says_its_program_once() -> None:
+    tracks = to_midi([Note(0.1 * i, 60, 0.1 * i + 0.05, program=i % 15) for i in range(60)]).tracks[1:]
+    changes = [[message.channel for message in track if message.type == "program_change"] for track in tracks]
+    assert [len(one) for one in changes] == [1] * 15
+    assert len({one[0] for one in changes}) == 15
+
+
 def test_no_notes_still_make_a_file_that_opens(tmp_path: Path) -> None:
     write_midi([], tmp_path / "a.mid")
     assert pretty_midi.PrettyMIDI(str(tmp_path / "a.mid")).get_end_time() == 0
@@ -116,7 +175,7 @@ def test_all_files_say_the_same(tmp_path: Path) -> None:
     values = (np.random.default_rng(5).random((500, 3, N_PITCHES)) ** 6 * 255).astype(np.uint8)
     with ActivationsWriter(tmp_path / "a", RATE) as writer:
         writer.append(values)
-    options = DecodingOptions(min_note_ms=0)
+    options = DecodingOptions(min_note_ms=0, instruments=("violin",))
     summary = write_results(tmp_path / "a", tmp_path, options=options, tempo=120, title="t")
     notes = decode_notes(open_activations(tmp_path / "a"), options)
     assert summary.n_notes == len(notes) > 100
@@ -130,11 +189,34 @@ def test_all_files_say_the_same(tmp_path: Path) -> None:
     jsonschema.validate(short, SCHEMA)
     assert "frames" not in short
     assert short["notes"] == roll["notes"]
+    assert {(n["program"], n["instrument"], n["instrument_confidence"]) for n in roll["notes"]} == {(40, "violin", 1.0)}
     rows = list(csv.DictReader((tmp_path / "notes.csv").read_text().splitlines()))
+    assert {(row["program"], row["instrument"], row["instrument_confidence"]) for row in rows} == {
+        ("40", "violin", "1.0000")
+    }
     assert [(float(row["onset"]), int(row["pitch"])) for row in rows] == [
         (n["onset"], n["pitch"]) for n in roll["notes"]
     ]
     assert len(spans(mido.MidiFile(tmp_path / "notes.mid"))) == len(notes)
+
+
+def test_edited_notes_keep_their_instruments_and_the_names_of_their_tracks(tmp_path: Path) -> None:
+    with ActivationsWriter(tmp_path / "a", RATE) as writer:
+        writer.append(np.zeros((50, 3, N_PITCHES), dtype=np.uint8))
+    notes = [Note(0.5, 64, 1, program=70, instrument_confidence=0.25), Note(0.1, 60, 0.9, program=24)]
+    write_edited(notes, tmp_path / "a", tmp_path, tempo=120, title="t", track_names={"bassoon": "Fagott"})
+    roll = json.loads((tmp_path / "piano-roll.json").read_text())
+    jsonschema.validate(roll, SCHEMA)
+    assert roll["track_names"] == {"bassoon": "Fagott"}
+    assert [(n["program"], n["instrument"], n["instrument_confidence"]) for n in roll["notes"]] == [
+        (24, "Acoustic Guitar (nylon)", 1.0),
+        (70, "bassoon", 0.25),
+    ]
+    assert [track.name for track in mido.MidiFile(tmp_path / "notes.mid").tracks] == [
+        "t",
+        "Acoustic Guitar (nylon)",
+        "Fagott",
+    ]
 
 
 def test_packing_in_chunks_unpacks_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

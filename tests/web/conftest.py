@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from tests.app.service import Service, finished, running, short_folder, upload
+from tests.app.service import Service, finished, read, running, short_folder, upload
 from tests.model.files import encode
 from tests.model.signals import SR, TUNE, TUNE_SECONDS, melody
 
@@ -84,6 +84,18 @@ def own_job(client: httpx.Client, recording: Path) -> Iterator[dict[str, Any]]:
     done = finished(client, upload(client, recording.read_bytes(), "Own etude.mp3"))
     yield done
     client.delete(done["links"]["self"])
+
+
+@pytest.fixture
+def quartet(client: httpx.Client, own_job: dict[str, Any]) -> dict[str, Any]:
+    """The recording with an edited version in which three instruments take turns: 12 notes, of a second each."""
+    notes = [
+        {"onset": i, "offset": i + 1, "pitch": 60 + i, "velocity": 90, "instrument": instrument}
+        for i, instrument in enumerate(["violin", "viola", "cello"] * 4)
+    ]
+    answer = client.put(own_job["links"]["notes"], json={"notes": notes}, headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    return read(client, own_job)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The instruments, rendered without a loudspeaker and measured."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,20 @@ from tests.model.signals import frequency_of
 
 SR = 44100
 # What the instruments give to the mixing desk's output, two channels of float32 in base64.
-RENDER = """async ([instrument, notes, seconds, sr]) => {
-  const [{ Piano, SustainedTone }, { instrumentDesk }] = await Promise.all(
-    ["piano", "sound"].map((name) => import(`/page/${name}.js`)));
+RENDER = """async ([instrument, notes, seconds, sr, hushed]) => {
+  const [{ SteadyTone }, { Ensemble, instrumentFor }, { instrumentDesk }] = await Promise.all(
+    ["piano", "ensemble", "sound"].map((name) => import(`/page/${name}.js`)));
   const context = new OfflineAudioContext(2, seconds * sr, sr);
   const desk = instrumentDesk(context);
   desk.output.connect(context.destination);
-  const player = instrument === "piano" ? new Piano(context, desk.input) : new SustainedTone(context, desk.input);
-  for (const [pitch, velocity, start, end] of notes) player.play({ pitch, velocity, start, end });
+  const { INSTRUMENTS } = await import("/page/instruments.js");
+  const known = INSTRUMENTS.find(({ name }) => name === instrument);
+  const make = known ? instrumentFor : (_, context, output) => new SteadyTone(context, output);
+  const player = new Ensemble(context, desk.input, make);
+  player.hush(new Set(hushed));
+  for (const [pitch, velocity, start, end, program = known?.program ?? 0] of notes) {
+    player.play({ pitch, velocity, program, start, end });
+  }
   const rendered = await context.startRendering();
   return [0, 1].map((ear) => {
     const bytes = new Uint8Array(rendered.getChannelData(ear).buffer);
@@ -30,10 +37,12 @@ RENDER = """async ([instrument, notes, seconds, sr]) => {
 }"""
 
 
-def render(page: Page, instrument: str, notes: list[tuple[int, int, float, float]], seconds: float) -> NDArray[Any]:
-    """Shape (2, samples)."""
+def render(
+    page: Page, instrument: str, notes: Sequence[tuple[float, ...]], seconds: float, *, hushed: Sequence[int] = ()
+) -> NDArray[Any]:
+    """Shape (2, samples). A note is pitch, velocity, start, end, and the program if it is another one's."""
     page.goto("/")
-    ears = page.evaluate(RENDER, [instrument, [list(note) for note in notes], seconds, SR])
+    ears = page.evaluate(RENDER, [instrument, [list(note) for note in notes], seconds, SR, hushed])
     return np.stack([np.frombuffer(base64.b64decode(ear), dtype=np.float32) for ear in ears])
 
 
@@ -62,7 +71,7 @@ def test_a_string_is_in_tune_and_dies_away_like_one(page: Page, pitch: int) -> N
     assert released < at_once - 50, "the damper falls"
 
 
-@pytest.mark.parametrize("instrument", ["piano", "tone"])
+@pytest.mark.parametrize("instrument", ["piano", "tone", "harpsichord", "violin", "clarinet", "horn"])
 def test_nothing_clicks(page: Page, instrument: str) -> None:
     repeated = [(64, 90, 0.1 + 0.15 * k, 0.22 + 0.15 * k) for k in range(12)]
     sound = render(page, instrument, repeated, 3)
@@ -73,7 +82,7 @@ def test_nothing_clicks(page: Page, instrument: str) -> None:
     assert np.abs(sound[:, :4000]).max() < 1e-6
 
 
-@pytest.mark.parametrize("instrument", ["piano", "tone"])
+@pytest.mark.parametrize("instrument", ["piano", "tone", "harpsichord", "violin", "clarinet", "horn"])
 def test_many_loud_notes_do_not_clip_and_a_soft_one_is_heard(page: Page, instrument: str) -> None:
     chord = [(pitch, 127, 0.1, 2.0) for pitch in (28, 40, 47, 52, 56, 59, 64, 68, 71, 76)]
     loud = render(page, instrument, chord, 3)
@@ -89,3 +98,24 @@ def test_a_louder_string_is_brighter(page: Page) -> None:
         return float((spectrum * np.fft.rfftfreq(len(sound), 1 / SR)).sum() / spectrum.sum())
 
     assert centre(115) > 1.2 * centre(35)
+
+
+def test_a_hushed_instrument_is_silent_and_no_other(page: Page) -> None:
+    notes = [(64, 90, 0.1, 1.0, 40), (64, 90, 1.5, 2.5, 41), (64, 90, 3.0, 4.0, 0)]
+    sound = render(page, "violin", notes, 4, hushed=[40, 0])
+    assert level(sound, 2.2) > -40
+    assert level(sound, 0.8) < level(sound, 2.2) - 60
+    assert level(sound, 3.5) < level(sound, 2.2) - 40, "but for the room"
+
+
+def test_the_kinds_sound_different(page: Page) -> None:
+    """A bowed string and a wind last as long as the note does; a plucked one is over sooner than a struck one."""
+
+    def fall(instrument: str) -> float:
+        sound = render(page, instrument, [(60, 90, 0.1, 2.0)], 2)
+        return level(sound, 0.3) - level(sound, 1.6)
+
+    assert fall("harpsichord") > fall("piano") + 3
+    assert fall("piano") > 6
+    for steady in ("cello", "oboe", "horn"):
+        assert abs(fall(steady)) < 2

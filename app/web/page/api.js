@@ -55,13 +55,13 @@ export async function readVersions(job) {
  * Keep edited notes as the newest version.
  *
  * @param {object} job
- * @param {object[]} notes
+ * @param {{notes: object[], track_names: object}} edited
  * @param {string} etag of the newest version that is known
  * @returns {Promise<object>} the version
  */
-export function saveNotes(job, notes, etag) {
+export function saveNotes(job, edited, etag) {
   const headers = { "Content-Type": "application/json", "If-Match": etag };
-  return ask(job.links.notes, { method: "PUT", headers, body: JSON.stringify({ notes }) });
+  return ask(job.links.notes, { method: "PUT", headers, body: JSON.stringify(edited) });
 }
 
 /** The bytes behind an address. @param {string} address @param {AbortSignal} [signal] */

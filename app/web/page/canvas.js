@@ -1,5 +1,8 @@
 /** Canvases that are as sharp as the screen, and the colours that are drawn with. */
 
+import { channels, colourOf } from "./colour.js";
+import { readTrackColours } from "./track-colours.js";
+
 const SHADES = 12;
 
 /**
@@ -30,29 +33,13 @@ export function sharpCanvas(canvas, resized) {
 export function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
-  const shades = shadesBetween(colour("note-quiet"), colour("note-loud"));
   return {
     paper: colour("roll-paper"), blackRow: colour("roll-black-row"), grid: colour("roll-grid"), gridStrong: colour("roll-grid-strong"),
     ink: colour("ink-soft"), playhead: colour("playhead"), wave: colour("wave"), loop: colour("loop"), frame: colour("accent"),
     whiteKey: colour("key-white"), blackKey: colour("key-black"), keyInk: colour("key-ink"),
-    shades: shades.map((rgb) => `rgb(${rgb.join(" ")})`),
-    packedShades: shades.map(packed),
+    shades: shadesBetween(colour("note-quiet"), colour("note-loud")).map(colourOf),
+    track: readTrackColours(colour),
   };
-}
-
-/**
- * The shade of each velocity, spread over what the recording has: few are played from the softest to the loudest.
- *
- * @template T
- * @param {T[]} shades from quiet to loud
- * @param {[number, number]} range of velocities
- * @returns {T[]} by velocity
- */
-export function shadesByVelocity(shades, [softest, loudest]) {
-  return Array.from({ length: 128 }, (_, velocity) => {
-    const share = (velocity - softest) / (loudest - softest);
-    return shades[Math.round(Math.min(1, Math.max(0, share)) * (shades.length - 1))];
-  });
 }
 
 function shadesBetween(quiet, loud) {
@@ -60,14 +47,4 @@ function shadesBetween(quiet, loud) {
   return Array.from({ length: SHADES }, (_, i) => {
     return from.map((value, k) => Math.round(value + ((to[k] - value) * i) / (SHADES - 1)));
   });
-}
-
-/** A colour as one number, as image data holds it on every machine that has browsers (little-endian). */
-function packed([red, green, blue]) {
-  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-}
-
-/** @param {string} hex such as #0d6570 */
-function channels(hex) {
-  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }

@@ -4,6 +4,7 @@ import { adviceOn } from "./advice.js";
 import { decodeJob } from "./api.js";
 import { announce, button, h, setText } from "./dom.js";
 import { counted, pitchName } from "./format.js";
+import { createInstrumentOptions } from "./instrument-options.js";
 import { advice } from "./job-parts.js";
 import { findJob, keepJob } from "./store.js";
 
@@ -23,7 +24,7 @@ export function createControls({ onTune }) {
   let jobId = null;
   const sliders = SLIDERS.map((spec) => createSlider(spec, changed));
   const tempo = createTempo(changed);
-  const fields = [...sliders, tempo];
+  const fields = [...sliders, tempo, createInstrumentOptions(changed)];
   const failure = h("div", { class: "message" });
   const busy = h("span", { class: "busy", hidden: true }, "Decoding…");
   const sender = createSender({ onBusy: (is) => { busy.hidden = !is; }, onDone: done, onFailed: failed });

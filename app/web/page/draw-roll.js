@@ -1,9 +1,10 @@
 /** Drawing the roll: rows, seconds, notes, keyboard. */
 
 import { gridLines, pitchAxis, timeAxis } from "./axis.js";
-import { shadesByVelocity } from "./canvas.js";
 import { drawDenseNotes } from "./draw-dense.js";
 import { isBlackKey, pitchName } from "./format.js";
+import { instrumentOf } from "./instruments.js";
+import { noteColours } from "./track-colours.js";
 
 /** Rounded corners are for the eye; with more notes than this nobody sees them. */
 const MOST_ROUNDED = 700;
@@ -12,15 +13,17 @@ const MOST_DRAWN = 1500;
 const LEAST_NOTE_PX = 1.5;
 /** A doubtful note is thin, a sure one fills its row. */
 const THINNEST = 0.3;
+/** Where several instruments play, a note with so much room tells its own. */
+const LABEL = { width: 20, height: 7, font: "600 9px system-ui, sans-serif" };
 
 /**
  * @param {{ctx: CanvasRenderingContext2D, width: number, height: number}} surface
- * @param {{view: import("./view.js").View, notes: import("./notes.js").NoteList, palette: object, bars?: boolean, tempo?: number}} what
+ * @param {{view: import("./view.js").View, notes: import("./notes.js").NoteList, palette: object, hushed?: Set<number>, bars?: boolean, tempo?: number}} what
  */
-export function drawRoll({ ctx, width, height }, { view, notes, palette, bars = false, tempo = 120 }) {
+export function drawRoll({ ctx, width, height }, { view, notes, palette, hushed = new Set(), bars = false, tempo = 120 }) {
   drawRows(ctx, width, height, view, palette);
   drawGrid(ctx, width, height, { view, bars, tempo, palette });
-  drawNotes(ctx, width, height, { view, notes, palette });
+  drawNotes(ctx, width, height, { view, notes, palette, hushed });
   drawKeys(ctx, width, height, { view, palette });
 }
 
@@ -47,29 +50,42 @@ function drawGrid(ctx, width, height, { view, bars, tempo, palette }) {
   }
 }
 
-function drawNotes(ctx, width, height, { view, notes, palette }) {
+function drawNotes(ctx, width, height, { view, notes, palette, hushed }) {
   const { left, x } = timeAxis(view, width);
   const { row, y } = pitchAxis(view, height);
   const [from, to] = notes.between(view.start, view.end);
   const share = (i) => THINNEST + (1 - THINNEST) * notes.confidence[i];
+  // Those that are not heard lie below the others.
+  const layers = notes.programs.toSorted((a, b) => hushed.has(b) - hushed.has(a));
   if (to - from > MOST_DRAWN) {
-    const colours = Uint32Array.from(shadesByVelocity(palette.packedShades, notes.velocityRange));
-    drawDenseNotes(ctx, width, height, { view, notes, colours, thickness: share });
+    const colour = noteColours(palette, notes, hushed, "packed");
+    drawDenseNotes(ctx, width, height, { view, notes, layers, colour, thickness: share });
     return;
   }
   const rounded = to - from < MOST_ROUNDED && row > 3.5;
-  const shades = shadesByVelocity(palette.shades, notes.velocityRange);
+  const colour = noteColours(palette, notes, hushed, "css");
   const gap = row > 7 ? 1 : 0;
-  for (let i = from; i < to; i++) {
+  for (const program of layers) {
+    const label = layers.length > 1 && rounded && !hushed.has(program) ? instrumentOf(program).short : "";
+    for (let i = from; i < to; i++) if (notes.program[i] === program) drawNote(i, label);
+  }
+
+  function drawNote(i, label) {
     const pitch = notes.pitch[i];
     const begin = Math.max(left, x(notes.onset[i]));
     const end = Math.max(begin + LEAST_NOTE_PX, Math.min(width, x(notes.offset[i])) - (rounded ? 1 : 0));
-    if (pitch < view.low || pitch > view.high || end <= left + LEAST_NOTE_PX) continue;
+    if (pitch < view.low || pitch > view.high || end <= left + LEAST_NOTE_PX) return;
     const thickness = Math.max(1.5, (row - gap) * share(i));
     const top = y(pitch) + (row - thickness) / 2;
-    ctx.fillStyle = shades[notes.velocity[i]];
+    ctx.fillStyle = colour(i);
     if (rounded) fillRounded(ctx, begin, top, end - begin, thickness);
     else ctx.fillRect(begin, top, end - begin, thickness);
+    if (label && end - begin >= LABEL.width && thickness >= LABEL.height) write(label, begin + 4, y(pitch) + row / 2, notes.program[i]);
+  }
+
+  function write(label, at, middle, program) {
+    Object.assign(ctx, { font: LABEL.font, textBaseline: "middle", textAlign: "left", fillStyle: palette.track(program).ink });
+    ctx.fillText(label, at, middle + 0.5);
   }
 }
 

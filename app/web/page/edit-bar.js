@@ -3,6 +3,7 @@
 import { adviceOn } from "./advice.js";
 import { announce, button, h, setText } from "./dom.js";
 import { counted } from "./format.js";
+import { createInstrumentSelect } from "./instrument-select.js";
 import { advice } from "./job-parts.js";
 
 const HINT = "Drag a note to move it, its end to lengthen it. Double-click adds one; a frame selects several.";
@@ -23,6 +24,7 @@ export function createEditBar(editor, { add, keep, refresh }) {
     on: { change: () => velocity.validity.valid && velocity.value && editor.setVelocity(Number(velocity.value)) },
   });
   const loudness = h("label", { class: "field" }, "Velocity ", velocity);
+  const player = createInstrumentSelect(editor.setProgram);
   const told = h("span", { class: "note selected-count" });
   const discard = button("Discard", editor.discard, { id: "discard" });
   const saving = button("Save", save, { id: "save", class: "primary" });
@@ -31,7 +33,8 @@ export function createEditBar(editor, { add, keep, refresh }) {
   const element = h("div", { class: "edit-bar" },
     h("div", { class: "row tight", role: "toolbar", "aria-label": "Editing" },
       undo, redo, h("span", { class: "gap" }), button("Add note", add, { id: "add-note", title: "At the playhead" }), remove, loudness, told,
-      h("span", { class: "row tight edit-end" }, discard, saving)), hint, message);
+      h("span", { class: "row tight edit-end" }, discard, saving)),
+    h("div", { class: "row spread" }, hint, player.element), message);
   let running = false;
 
   editor.state.watch(["active", "canUndo", "canRedo", "dirty", "selection"], show);
@@ -40,12 +43,13 @@ export function createEditBar(editor, { add, keep, refresh }) {
   function show() {
     const { active, canUndo, canRedo, dirty, selection } = editor.state.get();
     toggle.setAttribute("aria-pressed", String(active));
-    element.hidden = !active && !dirty;
+    element.hidden = !active && !dirty && !canRedo;
     undo.disabled = !canUndo;
     redo.disabled = !canRedo;
     remove.disabled = !selection.length;
     // Nothing comes or goes with the selection: the roll below must not move under the hand.
     velocity.disabled = !selection.length;
+    player.show(selection);
     discard.disabled = !dirty || running;
     saving.disabled = !dirty || running;
     setText(hint, dirty ? UNSAVED : HINT);

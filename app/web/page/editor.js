@@ -18,29 +18,30 @@ const FIRST_VELOCITY = 80;
 export function createEditor(stage, { onNotes, audition }) {
   const state = createStore({
     active: false, canUndo: false, canRedo: false, dirty: false,
-    /** @type {import("./edits.js").Note[]} */ selection: [],
+    /** @type {import("./edits.js").Note[]} */ selection: [], /** @type {import("./edits.js").Names} */ names: {},
   });
   /** What was done to each recording's version since the page was loaded; going to another and back loses nothing. */
   const histories = new Map();
-  let history = new History(new NoteList([]));
+  let history = new History(new NoteList([]), {});
   let key = null;
-  let last = { length: FIRST_LENGTH, velocity: FIRST_VELOCITY };
+  let last = { length: FIRST_LENGTH, velocity: FIRST_VELOCITY, program: null };
 
   return {
-    state, open, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, undo, redo, markKept, discard, audition,
+    state, open, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, setProgram, rename, undo, redo, markKept, discard, audition,
     /** The notes as they are now; `markKept` takes it. */
     get mark() {
       return history.mark;
     },
   };
 
-  /** Other notes: those of `name`, or what was made of them already. @param {string} name @param {NoteList} notes */
-  function open(name, notes) {
+  /** Other notes: those of `name`, or what was made of them already. @param {string} name @param {NoteList} notes @param {import("./edits.js").Names} [names] */
+  function open(name, notes, names = {}) {
     if (name !== key || !history.isDirty) {
       if (key && history.isDirty) histories.set(key, history);
-      history = histories.get(name) ?? new History(notes);
+      history = histories.get(name) ?? new History(notes, names);
       histories.delete(name);
       key = name;
+      last.program = null;
     }
     show([]);
     return history.notes;
@@ -59,8 +60,8 @@ export function createEditor(stage, { onNotes, audition }) {
     stage.set({ selected: new Set(selection.map((note) => notes.find(note))), ghosts: null });
     state.set({ selection });
     if (selection.length === 1) {
-      const [{ onset, offset, velocity }] = selection;
-      last = { length: offset - onset, velocity };
+      const [{ onset, offset, velocity, program }] = selection;
+      last = { length: offset - onset, velocity, program };
     }
   }
 
@@ -109,7 +110,8 @@ export function createEditor(stage, { onNotes, audition }) {
 
   /** @param {number} onset @param {number} pitch */
   function add(onset, pitch) {
-    const note = newNote(onset, last.length, pitch, last.velocity, stage.get().view.duration);
+    const program = last.program ?? history.notes.programs[0] ?? 0;
+    const note = newNote({ ...last, onset, pitch, program }, stage.get().view.duration);
     replace([], [note]);
     audition(note);
   }
@@ -125,6 +127,23 @@ export function createEditor(stage, { onNotes, audition }) {
     if (!selection.length || selection.every((note) => note.velocity === velocity)) return;
     replace(selection, selection.map((note) => ({ ...note, velocity })));
     audition(state.get().selection[0]);
+  }
+
+  /** What a person sets is sure. @param {number} program */
+  function setProgram(program) {
+    const { selection } = state.get();
+    if (!selection.length || selection.every((note) => note.program === program)) return;
+    replace(selection, selection.map((note) => ({ ...note, program, instrument_confidence: 1 })));
+    audition(state.get().selection[0]);
+  }
+
+  /** Call an instrument's track something else; nothing for the instrument's own name. @param {string} instrument @param {string} name */
+  function rename(instrument, name) {
+    if ((history.names[instrument] ?? "") === name) return;
+    const { [instrument]: _, ...others } = history.names;
+    const after = name ? { ...others, [instrument]: name } : others;
+    history.apply({ remove: [], add: [], names: { before: history.names, after } });
+    show(state.get().selection);
   }
 
   function undo() {
@@ -144,7 +163,7 @@ export function createEditor(stage, { onNotes, audition }) {
 
   /** Back to what is kept. */
   function discard() {
-    history = new History(history.keptNotes);
+    history = new History(history.kept.notes, history.kept.names);
     show([]);
   }
 
@@ -165,7 +184,7 @@ export function createEditor(stage, { onNotes, audition }) {
   /** Show the notes as they are now, with these selected. */
   function show(selection) {
     onNotes(history.notes);
-    state.set({ canUndo: history.canUndo, canRedo: history.canRedo, dirty: history.isDirty });
+    state.set({ canUndo: history.canUndo, canRedo: history.canRedo, dirty: history.isDirty, names: history.names });
     select(selection.filter((note) => history.notes.find(note) >= 0));
   }
 }

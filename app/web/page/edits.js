@@ -2,8 +2,9 @@
  * Changes of a note list, as plain values: what goes and what comes. So each can be undone, and any number of them
  * takes no more memory than the notes that they touch.
  *
- * @typedef {{onset: number, offset: number, pitch: number, velocity: number, confidence: number}} Note
- * @typedef {{remove: Note[], add: Note[]}} Change
+ * @typedef {{onset: number, offset: number, pitch: number, velocity: number, confidence: number, program: number, instrument_confidence: number}} Note
+ * @typedef {{[instrument: string]: string}} Names what a person calls the tracks of instruments
+ * @typedef {{remove: Note[], add: Note[], names?: {before: Names, after: Names}}} Change
  */
 
 import { NoteList } from "./notes.js";
@@ -76,22 +77,23 @@ export function stretched(selection, end, seconds, duration) {
 }
 
 /** A note that a person has set is sure. */
-export function newNote(onset, length, pitch, velocity, duration) {
+export function newNote({ onset, length, pitch, velocity, program }, duration) {
   const begin = clamp(onset, 0, Math.max(0, duration - LEAST_SECONDS));
   const end = Math.max(begin + LEAST_SECONDS, Math.min(begin + length, duration));
-  return { onset: moment(begin), offset: moment(end), pitch: clamp(pitch, LOWEST, HIGHEST), velocity, confidence: 1 };
+  return { onset: moment(begin), offset: moment(end), pitch: clamp(pitch, LOWEST, HIGHEST), velocity, confidence: 1, program, instrument_confidence: 1 };
 }
 
 /** What was done to a note list, and back. */
 export class History {
-  /** @param {NoteList} notes as they are kept */
-  constructor(notes) {
+  /** @param {NoteList} notes as they are kept @param {Names} names */
+  constructor(notes, names) {
     this.notes = notes;
+    this.names = names;
     this._done = [];
     this._undone = [];
     this._kept = null;
-    /** The notes as they are kept. */
-    this.keptNotes = notes;
+    /** Notes and names as they are kept. */
+    this.kept = { notes, names };
   }
 
   get canUndo() {
@@ -109,7 +111,7 @@ export class History {
 
   /** @param {Change} change */
   apply(change) {
-    this.notes = applied(this.notes, change);
+    this._become(change, change.names?.after);
     this._done.push(change);
     this._undone = [];
   }
@@ -118,7 +120,7 @@ export class History {
   undo() {
     const change = this._done.pop();
     this._undone.push(change);
-    this.notes = applied(this.notes, reversed(change));
+    this._become(reversed(change), change.names?.before);
     return change.remove;
   }
 
@@ -126,19 +128,24 @@ export class History {
   redo() {
     const change = this._undone.pop();
     this._done.push(change);
-    this.notes = applied(this.notes, change);
+    this._become(change, change.names?.after);
     return change.add;
   }
 
   /** The notes as they are now, to be given to `markKept` once they are kept. */
   get mark() {
-    return { change: this._done.at(-1) ?? null, notes: this.notes };
+    return { change: this._done.at(-1) ?? null, notes: this.notes, names: this.names };
   }
 
   /** What stood at a mark is kept; more may have been done since. */
-  markKept({ change, notes }) {
+  markKept({ change, notes, names }) {
     this._kept = change;
-    this.keptNotes = notes;
+    this.kept = { notes, names };
+  }
+
+  _become(change, names = this.names) {
+    if (change.remove.length || change.add.length) this.notes = applied(this.notes, change);
+    this.names = names;
   }
 }
 

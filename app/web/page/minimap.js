@@ -2,6 +2,7 @@
 
 import { sharpCanvas } from "./canvas.js";
 import { h, oncePerFrame } from "./dom.js";
+import { noteColours } from "./track-colours.js";
 import { panned } from "./view.js";
 
 /**
@@ -13,7 +14,7 @@ export function createMinimap(stage, position) {
   const redraw = oncePerFrame(draw);
   const ready = sharpCanvas(canvas, redraw);
   let picture = null;
-  stage.watch(["notes", "palette"], () => {
+  stage.watch(["notes", "palette", "hushed"], () => {
     picture = null;
     redraw();
   });
@@ -32,10 +33,10 @@ export function createMinimap(stage, position) {
   }
 
   function draw() {
-    const { view, notes, palette } = stage.get();
+    const { view, notes, palette, hushed } = stage.get();
     const { ctx, width, height } = ready();
     if (!width || !view) return;
-    if (picture?.width !== canvas.width || picture?.height !== canvas.height) picture = paint(notes, view.duration, palette);
+    if (picture?.width !== canvas.width || picture?.height !== canvas.height) picture = paint(notes, view.duration, palette, hushed);
     ctx.fillStyle = palette.paper;
     ctx.fillRect(0, 0, width, height);
     ctx.drawImage(picture, 0, 0, width, height);
@@ -45,15 +46,17 @@ export function createMinimap(stage, position) {
   }
 
   /** The notes are painted once; there may be tens of thousands. */
-  function paint(notes, duration, palette) {
+  function paint(notes, duration, palette, hushed) {
     const image = new OffscreenCanvas(canvas.width, canvas.height);
     const ctx = image.getContext("2d");
     const [low, high] = notes.range() ?? [48, 84];
     const row = image.height / (high - low + 3);
-    ctx.fillStyle = palette.shades[Math.floor(palette.shades.length / 2)];
+    const colour = noteColours(palette, notes, hushed, "css");
+    const middle = palette.shades[Math.floor(palette.shades.length / 2)].css;
     for (let i = 0; i < notes.length; i++) {
       const x = (notes.onset[i] / duration) * image.width;
       const width = ((notes.offset[i] - notes.onset[i]) / duration) * image.width;
+      ctx.fillStyle = notes.programs.length > 1 ? colour(i) : middle;
       ctx.fillRect(x, (high + 1 - notes.pitch[i]) * row, Math.max(1, width), Math.max(1, row));
     }
     return image;

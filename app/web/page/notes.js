@@ -4,7 +4,10 @@ const LEAST_VELOCITY_RANGE = 32;
  * Notes in flat arrays, sorted by onset: a recording of an hour has tens of thousands, and each frame looks at them.
  */
 export class NoteList {
-  /** @param {{onset: number, offset: number, pitch: number, velocity: number, confidence: number}[]} notes */
+  /**
+   * @param {{onset: number, offset: number, pitch: number, velocity: number, confidence: number,
+   *   program?: number, instrument_confidence?: number}[]} notes those from before there were instruments are a piano's
+   */
   constructor(notes) {
     const sorted = [...notes].sort((a, b) => a.onset - b.onset || a.pitch - b.pitch);
     this.length = sorted.length;
@@ -13,6 +16,10 @@ export class NoteList {
     this.pitch = Uint8Array.from(sorted, (note) => note.pitch);
     this.velocity = Uint8Array.from(sorted, (note) => note.velocity);
     this.confidence = Float64Array.from(sorted, (note) => note.confidence);
+    this.program = Uint8Array.from(sorted, (note) => note.program ?? 0);
+    this.instrumentConfidence = Float64Array.from(sorted, (note) => note.instrument_confidence ?? 1);
+    /** Those that occur, ascending. */
+    this.programs = [...new Set(this.program)].sort((a, b) => a - b);
     /** Softest and loudest velocity, but for the outermost. */
     this.velocityRange = usualRange(this.velocity);
     this._latestOffset = runningMaximum(this.offset);
@@ -20,7 +27,8 @@ export class NoteList {
 
   /** One note as a plain value. @param {number} i */
   note(i) {
-    return { onset: this.onset[i], offset: this.offset[i], pitch: this.pitch[i], velocity: this.velocity[i], confidence: this.confidence[i] };
+    return { onset: this.onset[i], offset: this.offset[i], pitch: this.pitch[i], velocity: this.velocity[i], confidence: this.confidence[i],
+      program: this.program[i], instrument_confidence: this.instrumentConfidence[i] };
   }
 
   /** All as plain values. */
@@ -58,6 +66,11 @@ export class NoteList {
       if (this.pitch[i] === pitch && this.offset[i] > time) return i;
     }
     return -1;
+  }
+
+  /** How many notes a program has. @param {number} program */
+  count(program) {
+    return this.program.reduce((sum, one) => sum + (one === program), 0);
   }
 
   /** Lowest and highest pitch, or null where there are no notes. */

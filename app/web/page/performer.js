@@ -61,7 +61,7 @@ export class Performer {
     const notes = this._notes;
     const start = timeOf(from);
     const end = timeOf(notes.offset[i]);
-    const stop = instrument.play({ pitch: notes.pitch[i], velocity: notes.velocity[i], start, end });
+    const stop = instrument.play({ pitch: notes.pitch[i], velocity: notes.velocity[i], program: notes.program[i], start, end });
     this._voices = this._voices.filter((voice) => voice.end > start - 1);
     this._voices.push({ stop, end });
     if (this._voices.length > MOST_VOICES) this._voices.shift().stop();

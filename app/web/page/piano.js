@@ -1,5 +1,5 @@
 /**
- * Instruments for the transcription: a struck string computed here, and a sustained tone. Nothing is loaded.
+ * Instruments for the transcription: struck and plucked strings computed here, and a steady tone. Nothing is loaded.
  *
  * A string is a sum of damped partials. Each is heard twice, a fast and a slow decay a hair apart in pitch, as the two
  * directions in which a real string swings: that gives a piano's quick first decay, its long second one, and its shimmer.
@@ -8,9 +8,23 @@
 const ANCHOR_STEP = 3;
 const MOST_PARTIALS = 26;
 const LONGEST = 7;
-/** The hammer strikes at an eighth of the string: every eighth partial is silent. */
-const STRIKE = 1 / 8;
 const RELEASE = 0.09;
+
+/**
+ * @typedef {object} StringKind
+ * @property {number} strike where it is set in motion; at an eighth of the string every eighth partial is silent
+ * @property {number} dullness frequency in Hz from which its partials fade
+ * @property {number} tilt how fast they fade below
+ * @property {number} sustain seconds that middle C sounds
+ * @property {number} thud of what sets it in motion
+ * @property {number} touch how much the velocity matters: 1 for all, 0 for nothing
+ * @property {number} level
+ */
+
+/** @type {StringKind} */
+export const HAMMERED = { strike: 1 / 8, dullness: 5200, tilt: 0.75, sustain: 3.6, thud: 0.35, touch: 1, level: 0.5 };
+/** A harpsichord's: bright, short, and hardly louder for a harder touch. @type {StringKind} */
+export const PLUCKED = { strike: 1 / 6.5, dullness: 9500, tilt: 0.5, sustain: 1.7, thud: 0.1, touch: 0.25, level: 0.28 };
 
 /** @param {number} pitch */
 export function frequencyOf(pitch) {
@@ -18,27 +32,28 @@ export function frequencyOf(pitch) {
 }
 
 /**
- * One struck string.
+ * One string.
  *
  * @param {number} sr
  * @param {number} pitch
+ * @param {StringKind} kind
  * @returns {Float32Array} mono, peak 1
  */
-export function renderString(sr, pitch) {
+export function renderString(sr, pitch, { strike, dullness, tilt, sustain, thud }) {
   const f0 = frequencyOf(pitch);
-  const slow = 3.6 * 2 ** ((60 - pitch) / 17);
+  const slow = sustain * 2 ** ((60 - pitch) / 17);
   const out = new Float32Array(Math.ceil(sr * Math.min(LONGEST, 0.25 + 3.5 * slow)));
   // Stiffness makes partials sharper than whole multiples, more so for short strings.
   const stiffness = 2.4e-4 * 2 ** ((pitch - 60) / 14);
   for (let k = 1; k <= MOST_PARTIALS; k++) {
     const frequency = f0 * k * Math.sqrt(1 + stiffness * k * k);
     if (frequency > 0.42 * sr || frequency > 11_000) break;
-    const amplitude = (Math.abs(Math.sin(Math.PI * k * STRIKE)) * Math.exp(-frequency / 5200)) / k ** 0.75;
+    const amplitude = (Math.abs(Math.sin(Math.PI * k * strike)) * Math.exp(-frequency / dullness)) / k ** tilt;
     const decay = slow / (1 + 0.22 * (k - 1));
     addPartial(out, sr, { frequency, amplitude: 0.72 * amplitude, decay: 0.3 * decay });
     addPartial(out, sr, { frequency: frequency * 1.0005, amplitude: 0.28 * amplitude, decay });
   }
-  addHammer(out, sr, f0);
+  addThud(out, sr, f0, thud);
   return finished(out, sr);
 }
 
@@ -58,8 +73,8 @@ function addPartial(out, sr, { frequency, amplitude, decay }) {
   }
 }
 
-/** The felt's thud: some milliseconds of dull noise, the same each time. */
-function addHammer(out, sr, f0) {
+/** Of the felt or the quill: some milliseconds of dull noise, the same each time. */
+function addThud(out, sr, f0, thud) {
   const length = Math.min(out.length, Math.floor(0.03 * sr));
   const smoothing = Math.min(0.5, (2 * Math.PI * (300 + f0)) / sr);
   let seed = 12345;
@@ -67,7 +82,7 @@ function addHammer(out, sr, f0) {
   for (let n = 0; n < length; n++) {
     seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
     level += smoothing * (seed / 2 ** 31 - level);
-    out[n] += 0.35 * level * (1 - n / length) ** 2;
+    out[n] += thud * level * (1 - n / length) ** 2;
   }
 }
 
@@ -84,9 +99,10 @@ function finished(out, sr) {
 }
 
 /** Strings are rendered when first needed, every third key; the two beside it are the same string a little faster. */
-export class Piano {
-  /** @param {BaseAudioContext} context @param {AudioNode} output */
-  constructor(context, output) {
+export class Strings {
+  /** @param {BaseAudioContext} context @param {AudioNode} output @param {StringKind} kind */
+  constructor(context, output, kind) {
+    this._kind = kind;
     this._context = context;
     this._output = output;
     this._strings = new Map();
@@ -100,11 +116,12 @@ export class Piano {
    */
   play({ pitch, velocity, start, end }) {
     const anchor = Math.round(pitch / ANCHOR_STEP) * ANCHOR_STEP;
-    const force = velocity / 127;
+    const force = (velocity / 127) ** this._kind.touch;
+    const loud = this._kind.level * force ** 1.5;
     const source = new AudioBufferSourceNode(this._context, { buffer: this._string(anchor), playbackRate: 2 ** ((pitch - anchor) / 12) });
     const brightness = new BiquadFilterNode(this._context, { type: "lowpass", Q: 0.3, frequency: 2 * frequencyOf(pitch) + 500 + 9000 * force ** 1.7 });
-    const level = new GainNode(this._context, { gain: 0.5 * force ** 1.5 });
-    level.gain.setValueAtTime(0.5 * force ** 1.5, end);
+    const level = new GainNode(this._context, { gain: loud });
+    level.gain.setValueAtTime(loud, end);
     level.gain.setTargetAtTime(0, end, RELEASE);
     source.connect(brightness).connect(level).connect(this._output);
     source.start(start);
@@ -114,7 +131,7 @@ export class Piano {
 
   _string(anchor) {
     if (!this._strings.has(anchor)) {
-      const samples = renderString(this._context.sampleRate, anchor);
+      const samples = renderString(this._context.sampleRate, anchor, this._kind);
       const buffer = new AudioBuffer({ length: samples.length, sampleRate: this._context.sampleRate });
       buffer.copyToChannel(samples, 0);
       this._strings.set(anchor, buffer);
@@ -124,7 +141,7 @@ export class Piano {
 }
 
 /** A steady tone for as long as the note lasts: shows where notes end. */
-export class SustainedTone {
+export class SteadyTone {
   /** @param {BaseAudioContext} context @param {AudioNode} output */
   constructor(context, output) {
     this._context = context;
@@ -133,7 +150,7 @@ export class SustainedTone {
     this._wave = new PeriodicWave(context, { real: new Float32Array(imag.length), imag });
   }
 
-  /** As `Piano.play`. */
+  /** As `Strings.play`. */
   play({ pitch, velocity, start, end }) {
     const loud = 0.2 * (velocity / 127) ** 1.2;
     const source = new OscillatorNode(this._context, { type: "custom", periodicWave: this._wave, frequency: frequencyOf(pitch) });
@@ -148,7 +165,7 @@ export class SustainedTone {
 }
 
 /** End a note now, too fast to be heard as a fade and too slow to click. */
-function hush(source, level, now) {
+export function hush(source, level, now) {
   level.gain.cancelScheduledValues(now);
   level.gain.setTargetAtTime(0, now, 0.012);
   source.stop(now + 0.08);

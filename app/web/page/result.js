@@ -13,6 +13,7 @@ import { NoteList } from "./notes.js";
 import { createRoll } from "./roll.js";
 import { createScoreTabs } from "./score-tabs.js";
 import { findJob, keepJob, store } from "./store.js";
+import { createTracks } from "./tracks.js";
 import { transport } from "./transport.js";
 import { createTransportBar } from "./transport-bar.js";
 import { createVersions } from "./versions.js";
@@ -26,6 +27,7 @@ export function createResult() {
   const roll = createRoll(transport);
   const editor = createEditor(roll.stage, { onNotes: showNotes, audition: (note) => transport.audition(note) });
   const bar = createEditBar(editor, { add: addAtPlayhead, keep, refresh: () => versions.refresh(findJob(shown.id)) });
+  const tracks = createTracks(roll.stage, { transport, editor });
   const controls = createControls({ onTune: () => versions.choose(0) });
   const head = createHead(versions, editor.state);
   const failure = h("div", { class: "message" });
@@ -36,7 +38,7 @@ export function createResult() {
   let abort = new AbortController();
 
   roll.tools.lastElementChild.append(bar.toggle);
-  roll.box.before(bar.element);
+  roll.box.before(tracks.element, bar.element);
   handleEdits(roll.canvas, roll.stage, editor);
   handleEditKeys(editor, { canvas: roll.canvas, position: () => transport.position, save: bar.save });
   versions.state.watch(["shown"], () => shown.id && show(findJob(shown.id)));
@@ -78,11 +80,12 @@ export function createResult() {
       abort.abort();
       abort = new AbortController();
       transport.close();
+      tracks.reset();
       roll.open(new NoteList([]), job.audio?.duration ?? 1);
     }
     try {
-      const { notes, duration } = await versions.load(job);
-      if (shown.key === key) take(job, new NoteList(notes), duration, isNew);
+      const { notes, duration, track_names: names } = await versions.load(job);
+      if (shown.key === key) take(job, { notes: new NoteList(notes), names, duration }, isNew);
       failure.replaceChildren();
     } catch (problem) {
       if (shown.key !== key) return;
@@ -90,7 +93,7 @@ export function createResult() {
     }
   }
 
-  function take(job, notes, duration, isNew) {
+  function take(job, { notes, names, duration }, isNew) {
     const opened = isNew || store.get().roll?.jobId !== job.id;
     store.set({ roll: { jobId: job.id, revision: job.result.revision, notes, duration } });
     if (opened) {
@@ -98,7 +101,7 @@ export function createResult() {
       roll.open(notes, duration);
       showPeaks(job, duration, notes);
     }
-    editor.open(historyName(job), notes);
+    editor.open(historyName(job), notes, names);
   }
 
   /** Whatever the notes come from, the picture and the sound have the same. */
@@ -121,7 +124,7 @@ export function createResult() {
   async function keep() {
     const job = findJob(shown.id);
     const { mark } = editor;
-    const { number } = await versions.save(job, mark.notes.toArray());
+    const { number } = await versions.save(job, mark.notes.toArray(), mark.names);
     if (shown.id === job.id) {
       // What is shown is that version already.
       shown.key = versions.keyOf(job, number);

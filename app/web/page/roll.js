@@ -7,6 +7,7 @@ import { drawEdits } from "./draw-edits.js";
 import { drawKeys, drawRoll } from "./draw-roll.js";
 import { drawStrip } from "./draw-strip.js";
 import { clock, pitchName } from "./format.js";
+import { instrumentOf } from "./instruments.js";
 import { createMinimap } from "./minimap.js";
 import { NoteList } from "./notes.js";
 import { handleRoll, handleRollKey, handleStrip } from "./roll-input.js";
@@ -20,7 +21,7 @@ const NOTHING_SELECTED = { selected: new Set(), ghosts: null, band: null };
 
 /** @param {import("./transport.js").transport} transport */
 export function createRoll(transport) {
-  const stage = createStore({ view: fitted(1, null), notes: new NoteList([]), peaks: null, follow: true, bars: false, tempo: 120, palette: readPalette(), editing: false, ...NOTHING_SELECTED });
+  const stage = createStore({ view: fitted(1, null), notes: new NoteList([]), peaks: null, follow: true, bars: false, tempo: 120, palette: readPalette(), editing: false, /** programs that are not heard */ hushed: new Set(), ...NOTHING_SELECTED });
   const strip = h("canvas", { class: "strip", "aria-hidden": "true" });
   const canvas = h("canvas", { class: "roll", tabindex: "0", role: "application", "aria-label": "Piano roll", "aria-description": HELP });
   const overlay = h("canvas", { class: "roll-overlay", "aria-hidden": "true" });
@@ -33,9 +34,9 @@ export function createRoll(transport) {
   const drawStripSoon = surface(strip, drawStrip, () => ({ ...stage.get(), ...transport.state.get() }));
   const drawRollSoon = surface(canvas, drawAll, () => stage.get());
   const drawOverlaySoon = surface(overlay, (on, what) => drawPlayhead(on, what, strip.clientHeight), () => ({ ...stage.get(), position: transport.position, playing: transport.state.get().playing }));
-  stage.watch(["view", "notes", "palette", "bars", "tempo", "selected", "ghosts", "band"], drawRollSoon);
+  stage.watch(["view", "notes", "palette", "hushed", "bars", "tempo", "selected", "ghosts", "band"], drawRollSoon);
   stage.watch(["view", "peaks", "palette", "bars", "tempo"], drawStripSoon);
-  stage.watch(["view", "notes", "palette"], drawOverlaySoon);
+  stage.watch(["view", "notes", "palette", "hushed"], drawOverlaySoon);
   transport.state.watch(["loop", "looping"], drawStripSoon);
   transport.state.watch(["position", "playing"], showPosition);
   transport.state.watch(["playing"], ({ playing }) => playing && stage.set({ follow: true }));
@@ -84,7 +85,7 @@ function surface(canvas, draw, what) {
   return soon;
 }
 
-function drawPlayhead({ ctx, width, height }, { view, notes, palette, position, playing }, top) {
+function drawPlayhead({ ctx, width, height }, { view, notes, palette, hushed, position, playing }, top) {
   ctx.clearRect(0, 0, width, height);
   const { left, x } = timeAxis(view, width);
   const at = x(position);
@@ -95,7 +96,7 @@ function drawPlayhead({ ctx, width, height }, { view, notes, palette, position, 
   if (!playing) return;
   const [from, to] = notes.between(position, position);
   const pressed = new Set();
-  for (let i = from; i < to; i++) if (notes.offset[i] > position) pressed.add(notes.pitch[i]);
+  for (let i = from; i < to; i++) if (notes.offset[i] > position && !hushed.has(notes.program[i])) pressed.add(notes.pitch[i]);
   ctx.translate(0, top);
   drawKeys(ctx, width, height - top, { view, palette, pressed });
 }
@@ -115,10 +116,16 @@ function toolbar(stage, transport) {
   stage.watch(["bars"], (state) => bars.setAttribute("aria-pressed", String(state.bars)));
   stage.watch(["view"], ({ view }) => setText(range, `${clock(view.start)} – ${clock(view.end)}`));
   return h("div", { class: "row spread toolbar" },
-    h("p", { class: "legend" }, h("span", { class: "legend-loud" }), "shade: loudness", h("span", { class: "legend-sure" }), "thickness: certainty"),
+    h("p", { class: "legend" }, h("span", { class: "legend-loudness" }, h("span", { class: "legend-loud" }), "shade: loudness"), h("span", { class: "legend-sure" }), "thickness: certainty"),
     h("div", { class: "row tight" }, range,
       button("−", zoom(1.6), { id: "zoom-out", "aria-label": "Zoom out" }), button("+", zoom(1 / 1.6), { id: "zoom-in", "aria-label": "Zoom in" }),
       button("Fit", fit, { id: "fit" }), follow, bars));
+}
+
+/** Who plays a note, where that is a question. */
+function playerOf(notes, i) {
+  if (notes.programs.length < 2) return "";
+  return ` · ${instrumentOf(notes.program[i]).label}, ${Math.round(notes.instrumentConfidence[i] * 100)} % sure`;
 }
 
 /** What is under the pointer. */
@@ -132,7 +139,7 @@ function showTips(canvas, tip, stage) {
     const i = event.buttons ? -1 : notes.at(time, pitchAxis(view, canvas.clientHeight).pitch(event.offsetY));
     tip.hidden = i < 0;
     if (i < 0) return;
-    setText(tip, `${pitchName(notes.pitch[i])} · ${clock(notes.onset[i], 2)} – ${clock(notes.offset[i], 2)} · velocity ${notes.velocity[i]} · ${Math.round(notes.confidence[i] * 100)} % sure`);
+    setText(tip, `${pitchName(notes.pitch[i])} · ${clock(notes.onset[i], 2)} – ${clock(notes.offset[i], 2)} · velocity ${notes.velocity[i]} · ${Math.round(notes.confidence[i] * 100)} % sure${playerOf(notes, i)}`);
     const x = Math.min(event.offsetX + 12, canvas.clientWidth - tip.offsetWidth - 4);
     tip.style.transform = `translate(${Math.max(4, x)}px, ${canvas.offsetTop + event.offsetY + 16}px)`;
   });

@@ -8,7 +8,8 @@
  * Nothing on the way of only one of the two takes time: together they are heard when they are played together.
  */
 
-import { Piano, SustainedTone } from "./piano.js";
+import { Ensemble, instrumentFor } from "./ensemble.js";
+import { SteadyTone } from "./piano.js";
 
 const INSTRUMENT_LEVEL = 0.7;
 /** Sums of notes up to this times full scale are bent; below `STRAIGHT` nothing is. */
@@ -28,7 +29,10 @@ export class Sound {
     this._transcription = channel(this.context, limiter);
     const desk = instrumentDesk(this.context);
     desk.output.connect(this._transcription.level);
-    this.instruments = { piano: new Piano(this.context, desk.input), tone: new SustainedTone(this.context, desk.input) };
+    this.instruments = {
+      own: new Ensemble(this.context, desk.input, instrumentFor),
+      tone: new Ensemble(this.context, desk.input, (_, context, output) => new SteadyTone(context, output)),
+    };
     this._source = null;
   }
 
@@ -45,6 +49,11 @@ export class Sound {
     const now = this.context.currentTime;
     this._original.level.gain.setTargetAtTime(Math.cos((balance * Math.PI) / 2), now, 0.02);
     this._transcription.level.gain.setTargetAtTime(Math.sin((balance * Math.PI) / 2), now, 0.02);
+  }
+
+  /** @param {Set<number>} programs that are not to be heard */
+  hush(programs) {
+    for (const ensemble of Object.values(this.instruments)) ensemble.hush(programs);
   }
 
   /** How loud each is just now, 0 to 1 over 60 dB. */

@@ -106,7 +106,9 @@ function balance(transport) {
 }
 
 function instrument(transport) {
+  const own = h("option", { value: "own" });
   const select = h("select", { id: "instrument", on: { change: () => transport.setInstrument(select.value) } },
-    h("option", { value: "piano" }, "Piano"), h("option", { value: "tone" }, "Steady tone"));
+    own, h("option", { value: "tone" }, "Steady tone"));
+  transport.state.watch(["pianoOnly"], ({ pianoOnly }) => setText(own, pianoOnly ? "Piano" : "Instruments"));
   return h("label", { class: "field" }, "Notes sound as ", select);
 }

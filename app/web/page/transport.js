@@ -22,7 +22,7 @@ const AUDITION = 0.4;
 class Transport {
   constructor() {
     this.state = createStore({
-      playing: false, position: 0, duration: 0, rate: 1, balance: 0.5, instrument: "piano",
+      playing: false, position: 0, duration: 0, rate: 1, balance: 0.5, instrument: "own", pianoOnly: true,
       /** @type {{start: number, end: number} | null} */ loop: null, looping: false, originalPlayable: true,
     });
     this._clock = new Clock();
@@ -30,6 +30,7 @@ class Transport {
     this._notes = new NoteList([]);
     this._original = null;
     this._sound = null;
+    this._hushed = new Set();
     this._run = 0;
     this._timer = 0;
   }
@@ -53,7 +54,14 @@ class Transport {
   /** @param {NoteList} notes */
   setNotes(notes) {
     this._notes = notes;
+    this.state.set({ pianoOnly: notes.programs.every((program) => program === 0) });
     if (this._timer) this._performer.replace(notes);
+  }
+
+  /** @param {Set<number>} programs that are not to be heard from now on */
+  setHushed(programs) {
+    this._hushed = programs;
+    this._sound?.hush(programs);
   }
 
   /** Where the ear is: what the loudspeaker gives now was computed a moment ago. */
@@ -65,12 +73,12 @@ class Transport {
     return Math.min(Math.max(heard, 0), this.state.get().duration);
   }
 
-  /** Sound one note now. @param {{pitch: number, velocity: number}} note */
-  async audition({ pitch, velocity }) {
+  /** Sound one note now, on the instrument that the recording begins with if it names none. @param {{pitch: number, velocity: number, program?: number}} note */
+  async audition({ pitch, velocity, program = this._notes.program[0] ?? 0 }) {
     const { context, instruments } = this._open();
     await context.resume();
     const start = context.currentTime;
-    instruments[this.state.get().instrument].play({ pitch, velocity, start, end: start + AUDITION });
+    instruments[this.state.get().instrument].play({ pitch, velocity, program, start, end: start + AUDITION });
   }
 
   levels() {
@@ -123,7 +131,7 @@ class Transport {
     this._sound?.mix(balance);
   }
 
-  /** @param {"piano" | "tone"} instrument */
+  /** @param {"own" | "tone"} instrument */
   setInstrument(instrument) {
     const { position } = this;
     this.state.set({ instrument });
@@ -147,6 +155,7 @@ class Transport {
     if (!this._sound) {
       this._sound = new Sound();
       this._sound.mix(this.state.get().balance);
+      this._sound.hush(this._hushed);
     }
     return this._sound;
   }

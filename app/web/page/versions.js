@@ -49,9 +49,9 @@ export function createVersions() {
     state.set({ list: list.length > 1 ? list : [] });
   }
 
-  /** Keep notes behind the newest one. @param {object} job @param {object[]} notes @returns {Promise<object>} their version */
-  async function save(job, notes) {
-    const version = await saveNotes(job, notes, state.get().list[0]?.etag ?? foundTag);
+  /** Keep notes behind the newest one. @param {object} job @param {object[]} notes @param {object} names of tracks @returns {Promise<object>} their version */
+  async function save(job, notes, names) {
+    const version = await saveNotes(job, { notes, track_names: names }, state.get().list[0]?.etag ?? foundTag);
     await refresh(job);
     return version;
   }
