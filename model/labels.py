@@ -106,6 +106,17 @@ def frame_targets(notes: NoteArrays, *, n_frames: int, frame_rate: float) -> NDA
     return frame
 
 
+def seconds_played(notes: NoteArrays) -> NDArray[np.float64]:
+    """How long the notes of each instrument are together, shape ``(N_INSTRUMENTS,)``."""
+    total = np.zeros(N_INSTRUMENTS)
+    for program in np.unique(notes.program):
+        output = OUTPUTS.get(NEAREST.get(int(program), int(program)))
+        if output is not None:
+            mine = notes.select(notes.program == program)
+            total[output] += (mine.offset - mine.onset).sum()
+    return total
+
+
 def instrument_targets(notes: NoteArrays, *, n_frames: int, frame_rate: float) -> NDArray[np.float32]:
     """Which instruments sound where, on the grid of the network's instruments.
 

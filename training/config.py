@@ -37,12 +37,16 @@ class LossConfig:
         Weight of the squared error of the velocity, taken where an onset is.
     focal_gamma : float
         Power of the distance to the target in the focal loss; 0 is binary cross-entropy.
+    instrument_shares : tuple of float
+        How much of the training data each instrument of `model.instruments` plays, which the loss takes out of what the
+        head says (Menon et al. 2021, "Long-tail learning via logit adjustment"). Empty: counted in the sets.
     """
 
     kind: Literal["bce", "focal", "mse"] = "bce"
     onset_weight: Positive = 2.0
     velocity_weight: NotNegative = 0.5
     focal_gamma: NotNegative = 2.0
+    instrument_shares: tuple[Share, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ and TensorBoard's events.
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from model.checkpoint import save_checkpoint
+from model.instruments import N_INSTRUMENTS
+from model.labels import seconds_played
 from training.averaging import average_into
 from training.checks import Sets, check_disk, check_memory, open_sets
 from training.config import FitConfig
@@ -64,6 +67,7 @@ def fit(
 
 def fit_on(sets: Sets, config: FitConfig, *, run: Path, engine: Engine, init: Path | None = None) -> RunState:
     """As `fit`, with sets that are open."""
+    config = with_shares(config, sets)
     check_run(config, run, engine)
     fabric = engine.launch(config.precision)
     check_memory(config, engine, fabric.device)
@@ -75,6 +79,19 @@ def fit_on(sets: Sets, config: FitConfig, *, run: Path, engine: Engine, init: Pa
     with RunLog(run, step=state.step, total_steps=config.total_steps, enabled=fabric.is_global_zero) as log:
         Fit(config, sets, run, engine, fabric, state, log).go_on()
     return state
+
+
+def with_shares(config: FitConfig, sets: Sets) -> FitConfig:
+    """The settings with the instruments' shares in the sets, where these are trained and no shares are given."""
+    if config.part != "instruments" or config.loss.instrument_shares:
+        return config
+    seconds = np.zeros(N_INSTRUMENTS)
+    for name, share in config.sets.items():
+        recordings = sets.train[name]
+        played = np.sum([seconds_played(recording.notes) for recording in recordings], axis=0)
+        seconds += share * played / sum(recording.seconds for recording in recordings)
+    shares = tuple(float(value) for value in np.round(seconds / max(seconds.sum(), 1e-9), 4))
+    return replace(config, loss=replace(config.loss, instrument_shares=shares))
 
 
 def check_run(config: FitConfig, run: Path, engine: Engine) -> None:

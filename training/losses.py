@@ -18,6 +18,8 @@ from training.config import LossConfig
 # counts by about the root of that.
 RARITY = (1.0, 3.0, 1.5, 1.5, 1.5, 2.0, 4.0, 3.0, 3.0, 2.5, 3.0)
 
+LEAST_SHARE = 1e-3  # an instrument that is hardly there would be named at every doubt
+
 
 def transcription_loss(outputs: Outputs, targets: Tensor, config: LossConfig) -> dict[str, Tensor]:
     """The loss of onsets and frames, and the squared error of the velocity where an onset is.
@@ -53,7 +55,8 @@ def instrument_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> dict
     logits, targets : Tensor, shape (batch, steps, instruments, pitches)
         As in `Outputs`, and 1 for each instrument that sounds there; several share the place evenly.
     config : LossConfig
-        Not looked at: there is one kind.
+        With the instruments' shares. They are added to the logits here and not when serving, so that what is served is
+        as if all instruments were equally frequent: who plays in a piece, the piece itself says.
 
     Returns
     -------
@@ -61,8 +64,11 @@ def instrument_loss(logits: Tensor, targets: Tensor, config: LossConfig) -> dict
         ``total``, the mean over the places where an instrument sounds, each weighted by how rare it is.
     """
     shared = targets / targets.sum(dim=2, keepdim=True).clamp(min=1)
-    weight = torch.einsum("bsip,i->bsp", shared, torch.tensor(RARITY, device=shared.device))
-    entropy = -(shared * logits.log_softmax(dim=2)).sum(dim=2)
+    rarity = torch.tensor(RARITY, device=shared.device)
+    weight = torch.einsum("bsip,i->bsp", shared, rarity)
+    prior = rarity * torch.tensor(config.instrument_shares or [1.0] * len(RARITY), device=shared.device)
+    adjusted = logits + prior.clamp(min=LEAST_SHARE).log()[:, None]
+    entropy = -(shared * adjusted.log_softmax(dim=2)).sum(dim=2)
     return {"total": (weight * entropy).sum() / weight.sum().clamp(min=1)}
 
 

@@ -187,6 +187,8 @@ def check_same_run(config: FitConfig, run: Path) -> None:
         {name: value for name, value in one.to_dict().items() if name not in MAY_CHANGE}
         for one in (FitConfig.read(run / CONFIG), config)
     )
+    if not config.loss.instrument_shares:  # they are counted once the sets are open
+        new["loss"] = new["loss"] | {"instrument_shares": old["loss"]["instrument_shares"]}
     if old != new:
         raise FitError(
             f"{run} holds a run with other settings (there / now): {difference(old, new)}. It can go on with other "

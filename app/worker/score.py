@@ -8,8 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from model.notation.analysis import analyse
-
 from app.file_names import stem
 from app.jobs.states import Status
 from app.jobs.table import Job
@@ -19,6 +17,7 @@ from app.replies import send_reply
 from app.storage.interface import NotStoredError, result_key, revision_prefix, score_key, scores_prefix
 from app.worker.results import put_file
 from app.worker.runtime import Runtime
+from model.notation.analysis import analyse
 from model.notation.types import NotationOptions
 from model.note import Note
 from model.score.files import write_score
