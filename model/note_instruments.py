@@ -13,7 +13,7 @@ from model.errors import OptionError
 from model.instruments import INSTRUMENTS, N_INSTRUMENTS, PROGRAMS, RATE_DIVISOR
 
 HEARD_STEPS = 8  # of the start of a note, three quarters of a second: an end is the least of its timbre
-EVIDENCE = 2.0  # how many independent looks the steps of a note are worth together; chosen on the validation sets
+EVIDENCE = 1.0  # how many independent looks the steps of a note are worth together; chosen on the validation sets
 ROUNDS = 12  # of expectation maximisation; the shares of ten minutes stand still well before
 LEAST_SHARE = 1e-4
 LOG = np.log(np.maximum(np.arange(256), 0.5) / 255)
