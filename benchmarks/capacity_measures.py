@@ -195,7 +195,7 @@ def new_job(name: str, *, status: Status = Status.QUEUED) -> Job:
 
 def measure_storage(folder: Path) -> float:
     """Bytes a second that the store takes in."""
-    storage, data = open_storage((folder / "measured").as_uri()), folder / "data"
+    storage, data = open_storage(Settings(storage_url=(folder / "measured").as_uri())), folder / "data"
     data.write_bytes(os.urandom(STORED_BYTES))
     start = time.perf_counter()
     with data.open("rb") as file:

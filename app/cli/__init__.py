@@ -158,7 +158,9 @@ def preflight() -> None:
 
 @cli.command()
 def health(
-    part: Annotated[Literal["api", "transcribe", "decode", "sweeper"], typer.Argument(help="Which part.")],
+    part: Annotated[
+        Literal["api", "transcribe", "transcribe-long", "decode", "sweeper"], typer.Argument(help="Which part.")
+    ],
 ) -> None:
     """Ask one part whether it works, as a container's health check does.
 

@@ -116,7 +116,7 @@ def table(settings: Settings) -> Iterator[JobRepository]:
 
 def sweeper(settings: Settings, table: JobRepository, redis: Redis) -> Sweeper:
     webhooks = WebhookRepository(session_factory(open_database(settings.database)))
-    return Sweeper(settings, table, webhooks, open_storage(settings.storage), redis, build_celery(settings))
+    return Sweeper(settings, table, webhooks, open_storage(settings), redis, build_celery(settings))
 
 
 def test_every_lane_gets_the_messages_that_it_misses(settings: Settings, table: JobRepository, redis: Redis) -> None:
