@@ -1,6 +1,6 @@
 """The messages between the parts: hints that there is work. What is true stands in the job table.
 
-Two queues, so that decoding stored activations again (under a second) never waits behind a recording of two hours.
+Which queues there are stands in app.lanes.
 """
 
 import contextlib
@@ -11,14 +11,13 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from redis import Redis, RedisError
 
+from app.lanes import DECODE, Lane
 from app.logs import present_request_id
 from app.settings import Settings
 
-TRANSCRIBE = "transcribe"
-DECODE = "decode"
+TRANSCRIBE = "transcribe"  # the task on every lane, and the lane of those that are not long
 EDIT = "edit"  # tasks on the queue of decodings, which are as short
 SCORE = "score"
-QUEUES = (TRANSCRIBE, DECODE)
 CANARY = "canary"
 CHECK_MODELS = "check_models"
 # Above the wall clock that the job itself keeps (app.worker.watch), which is the one that normally ends it.
@@ -66,9 +65,9 @@ def warm_up(celery: Celery) -> None:
         producer.connection.ensure_connection(max_retries=1, timeout=2)
 
 
-def send_transcription(celery: Celery, job_id: str, attempt: int) -> None:
-    """Say that a job waits. Which one a worker then takes, whose turn it is decides."""
-    celery.send_task(TRANSCRIBE, args=[job_id], task_id=f"{job_id}.{attempt}", queue=TRANSCRIBE, retry=False)
+def send_transcription(celery: Celery, job_id: str, attempt: int, lane: Lane = Lane.USUAL) -> None:
+    """Say that a job waits in a lane. Which one a worker of that lane then takes, whose turn it is decides."""
+    celery.send_task(TRANSCRIBE, args=[job_id], task_id=f"{job_id}.{attempt}", queue=lane.value, retry=False)
 
 
 def send_decoding(celery: Celery, job_id: str, request_id: str, options: dict[str, Any], *, expires: float) -> None:
@@ -123,15 +122,15 @@ def send_model_check(celery: Celery) -> None:
     celery.send_task(CHECK_MODELS, queue=TRANSCRIBE, retry=False)
 
 
-def announced_jobs(redis: Redis) -> set[str]:
-    """Ids of the jobs whose message lies in the queue.
+def announced_jobs(redis: Redis, lane: Lane = Lane.USUAL) -> set[str]:
+    """Ids of the jobs whose message lies in a lane's queue.
 
     What was given out does not count: a worker takes no more messages than it runs, so a job that still waits though
     its message was given out has lost it with that worker. (Redis would give it out again, but only after hours.)
     """
     found: set[str] = set()
     start = 0  # new messages come in here, old ones leave at the other end: none is passed over
-    while messages := redis.lrange(TRANSCRIBE, start, start + MESSAGES_AT_ONCE - 1):
+    while messages := redis.lrange(lane.value, start, start + MESSAGES_AT_ONCE - 1):
         found |= {job for message in messages if (job := _job_of(str(message))) is not None}
         start += MESSAGES_AT_ONCE
     return found

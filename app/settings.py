@@ -14,6 +14,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.cores import usable_cores
+from app.lanes import DECODE, Lane, lanes_above
+
 PREFIX = "AMT_"
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included; some room for temporary suffixes.
 LONGEST_SOCKET_PATH = 100
@@ -76,8 +79,14 @@ class Settings(BaseSettings):
     )
     max_model_bytes: int = Field(256 * 2**20, ge=1, description="Largest checkpoint that can be added, in bytes.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
-    threads: int | None = Field(None, ge=1, description="Threads of one network run; unset means all cores.")
+    threads: int | None = Field(None, ge=1, description="Threads of one network run; unset means its share of cores.")
     concurrency: int = Field(1, ge=1, le=64, description="Recordings that one transcription worker runs at once.")
+    long_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Recordings that are expected to be longer wait in a queue of their own, `transcribe-long`, for"
+        " workers of their own; unset means one queue for all. The same for API, workers and sweeper.",
+    )
     cors_origins: str = Field(
         "",
         description="Origins, by commas, whose pages may use the API from a browser, or `*` for all; unset means none.",
@@ -237,6 +246,20 @@ class Settings(BaseSettings):
     def webhook_allowed_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         """Private networks into which webhooks may go."""
         return _parse_networks(self.webhook_networks)
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Queues of recordings."""
+        return lanes_above(self.long_seconds)
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every queue that has to be worked on."""
+        return (*(lane.value for lane in self.lanes), DECODE)
+
+    def threads_each(self, processes: int) -> int:
+        """Threads of one network run where so many processes of this machine transcribe."""
+        return self.threads or max(1, usable_cores() // processes)
 
     @property
     def longest_job_seconds(self) -> float:

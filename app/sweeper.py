@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from celery import Celery
@@ -21,14 +21,14 @@ from app.connections import open_redis
 from app.database import open_database, session_factory
 from app.events import error_document, forget, make_event, publish
 from app.heartbeats import SWEEPER, begin_canary, note_consumption, silence
+from app.jobs.lanes import Lanes
 from app.jobs.lease_watch import LeaseWatch
 from app.jobs.repository import JobRepository
 from app.jobs.states import ErrorCode, Status
 from app.jobs.table import Job
+from app.lanes import Lane
 from app.metrics import JOBS_ENDED, SWEEPER_ACTIONS, count
 from app.queue import (
-    QUEUES,
-    TRANSCRIBE,
     announced_jobs,
     build_celery,
     messages_waiting,
@@ -70,6 +70,7 @@ class Sweeper:
         self._redis = redis
         self._celery = celery
         self._kept_house = float("-inf")
+        self._lanes = Lanes(settings.long_seconds)
         self._leases = LeaseWatch(seconds=settings.lease_seconds)
 
     def sweep(self) -> None:
@@ -98,7 +99,7 @@ class Sweeper:
                 self._say_recovered(job.id)
 
     def announce_waiting_jobs(self) -> None:
-        """Send messages until there are as many as waiting jobs; a message brings the job whose turn it is.
+        """Send messages until every lane has as many as waiting jobs; a message brings the job whose turn it is.
 
         Two counts tell whether any is missing, so that a long queue is read only then. Messages of jobs that do not
         wait any more may hide a missing one for a while; they are consumed first, and then it shows.
@@ -107,19 +108,22 @@ class Sweeper:
         too many, which does no harm.
         """
         moment = utc_now() - timedelta(seconds=self._settings.message_grace_seconds)
-        if self._jobs.count_queued_before(moment) <= messages_waiting(self._redis, TRANSCRIBE):
-            return
-        waiting = self._jobs.queued_before(moment)
-        announced = announced_jobs(self._redis)
+        for lane in self._lanes.all:
+            if self._jobs.count_queued_before(moment, self._lanes.holds(lane)) > messages_waiting(self._redis, lane):
+                self._announce_missing(lane, moment)
+
+    def _announce_missing(self, lane: Lane, moment: datetime) -> None:
+        waiting = self._jobs.queued_before(moment, self._lanes.holds(lane))
+        announced = announced_jobs(self._redis, lane)
         missing = min(max(0, len(waiting) - len(announced)), RESENT_AT_ONCE)
         for job_id in [one for one in waiting if one not in announced][:missing]:
             log.info("job %s waits and has no message; sent again", job_id)
-            send_transcription(self._celery, job_id, 0)
+            send_transcription(self._celery, job_id, 0, lane)
             self._count("sent again")
 
     def send_canaries(self) -> None:
         """Try every queue that was not consumed of late."""
-        for queue in QUEUES:
+        for queue in self._settings.queues:
             quiet = silence(self._redis, queue)
             is_quiet = quiet is None or quiet > self._settings.canary_seconds
             if is_quiet and begin_canary(self._redis, queue, seconds=CANARY_SECONDS):
@@ -173,7 +177,7 @@ class Sweeper:
         publish(self._redis, job.id, _recovery_event(job))
         if job.status == Status.QUEUED:
             self._count("recovered")
-            send_transcription(self._celery, job.id, job.attempts)
+            send_transcription(self._celery, job.id, job.attempts, self._lanes.of(job))
         elif job.status == Status.FAILED:
             self._count("given up")
             count(self._redis, JOBS_ENDED, status=Status.FAILED, error_code=ErrorCode.POISONED)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from app.connections import open_async_redis, open_redis
 from app.database import open_database, session_factory
+from app.jobs.lanes import Lanes
 from app.jobs.repository import JobRepository
 from app.jobs.sharing import SharingRepository
 from app.keys.repository import KeyRepository
@@ -53,7 +54,7 @@ def build_context(settings: Settings) -> Context:
         models=ServedModels(CheckpointFolder(settings.checkpoint), ModelRepository(sessions)),
         engine=engine,
         jobs=JobRepository(sessions),
-        sharing=SharingRepository(sessions),
+        sharing=SharingRepository(sessions, Lanes(settings.long_seconds)),
         keys=KeyRepository(sessions),
         storage=open_storage(settings),
         redis=open_redis(settings),

@@ -13,7 +13,6 @@ from app.api.problems import documented, problem_response
 from app.database import is_current
 from app.errors import Unavailable
 from app.heartbeats import silence
-from app.queue import QUEUES
 
 router = APIRouter(tags=["health"])
 
@@ -41,6 +40,7 @@ async def alive() -> dict[str, str]:
 def ready(request: Request, context: InContext) -> Any:
     """Whether a recording sent now would be transcribed: database, Redis, storage, and workers that really consume."""
     checks = {name: check(context) for name, check in CHECKS.items()}
+    checks |= {f"{queue} worker": _consumer(context, queue) for queue in context.settings.queues}
     wrong = [{"field": name, "message": answer} for name, answer in checks.items() if answer != "ok"]
     if not wrong:
         return {"status": "ready", "checks": checks}
@@ -76,21 +76,18 @@ def _storage(context: Context) -> str:
     return "ok"
 
 
-def _consumer(queue: str) -> Callable[[Context], str]:
-    def check(context: Context) -> str:
-        try:
-            quiet = silence(context.redis, queue)
-        except RedisError:
-            return "cannot be seen without Redis"
-        if quiet is None:
-            return "has not consumed anything yet"
-        return "ok" if quiet <= context.settings.consumer_seconds else f"has not consumed for {quiet:.0f} s"
-
-    return check
+def _consumer(context: Context, queue: str) -> str:
+    try:
+        quiet = silence(context.redis, queue)
+    except RedisError:
+        return "cannot be seen without Redis"
+    if quiet is None:
+        return "has not consumed anything yet"
+    return "ok" if quiet <= context.settings.consumer_seconds else f"has not consumed for {quiet:.0f} s"
 
 
 CHECKS: dict[str, Callable[[Context], str]] = {
     "database": _database,
     "redis": _redis,
     "storage": _storage,
-} | {f"{queue} worker": _consumer(queue) for queue in QUEUES}
+}

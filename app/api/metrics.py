@@ -29,7 +29,7 @@ from app.metrics import (
     memory,
     samples,
 )
-from app.queue import QUEUES, messages_waiting
+from app.queue import messages_waiting
 
 router = APIRouter(include_in_schema=False)
 
@@ -128,9 +128,14 @@ class _Shared:
         for status, code, number in self._context.jobs.count_by_state():
             jobs.add_metric([status, code or ""], number)
         yield jobs
-        waiting = self._context.jobs.waiting()
-        yield GaugeMetricFamily("amt_queue_length", "Jobs that wait.", value=waiting.number)
-        yield GaugeMetricFamily("amt_queue_age_seconds", "Age of the oldest job that waits.", value=waiting.age)
+        length = GaugeMetricFamily("amt_queue_length", "Jobs that wait.", labels=["queue"])
+        age = GaugeMetricFamily("amt_queue_age_seconds", "Age of the oldest job that waits.", labels=["queue"])
+        lanes = self._context.sharing.lanes
+        for lane in lanes.all:
+            waiting = self._context.jobs.waiting(lanes.holds(lane))
+            length.add_metric([lane.value], waiting.number)
+            age.add_metric([lane.value], waiting.age)
+        yield from (length, age)
 
     def _redis(self) -> Iterator[Metric]:
         redis = self._context.redis
@@ -138,7 +143,7 @@ class _Shared:
         quiet = GaugeMetricFamily(
             "amt_queue_silence_seconds", "Time since a queue was last consumed.", labels=["queue"]
         )
-        for queue in QUEUES:
+        for queue in self._context.settings.queues:
             messages.add_metric([queue], messages_waiting(redis, queue))
             if (seconds := silence(redis, queue)) is not None:
                 quiet.add_metric([queue], seconds)

@@ -20,7 +20,7 @@ class Progress(BaseModel):
     seconds_done: float = Field(description="Seconds of audio that are transcribed.")
     seconds_total: float | None = Field(description="Seconds of audio in all, as far as the file says it.")
     eta_seconds: float | None = Field(description="Seconds until the job is done, guessed from its pace so far.")
-    queue_position: int | None = Field(description="1 for the job that starts next; null once it runs.")
+    queue_position: int | None = Field(description="1 for the job of its queue that starts next; null once it runs.")
 
 
 class JobError(BaseModel):

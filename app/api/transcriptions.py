@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+import functools
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -35,6 +37,7 @@ from app.file_names import clean_name
 from app.jobs.sharing import Turns
 from app.jobs.states import TERMINAL, ErrorCode, Status
 from app.jobs.table import Job
+from app.lanes import Lane
 from app.logs import add_ids, present_request_id
 from app.metrics import JOBS_ENDED, count
 from app.options import OptionsRequest
@@ -135,7 +138,7 @@ def list_jobs(
     jobs = context.jobs.page(owner=caller.owner, size=size + 1, after=_read_token(page_token))
     shown = jobs[:size]
     token = _make_token(shown[-1]) if len(jobs) > size else ""
-    turns = context.sharing.turns()  # once for all
+    turns = functools.cache(context.sharing.turns)  # once for all
     return JobPage(transcriptions=[_present(context, job, turns) for job in shown], next_page_token=token)
 
 
@@ -250,12 +253,12 @@ def _announce(context: Context, job: Job) -> None:
     """Tell the workers. Where that fails the sweeper does it later: the job is safe already."""
     publish(context.redis, job.id, make_event(Status.QUEUED))
     try:
-        send_transcription(context.celery, job.id, 0)
+        send_transcription(context.celery, job.id, 0, context.sharing.lanes.of(job))
     except (KombuError, RedisError, OSError) as error:
         log.warning("job %s is stored but not announced: %s", job.id, error)
 
 
-def _present(context: Context, job: Job, turns: Turns | None = None) -> JobBody:
+def _present(context: Context, job: Job, turns: Callable[[Lane], Turns] | None = None) -> JobBody:
     event = last_event(context.redis, job.id) if job.status == Status.RUNNING else None
     position = context.sharing.position(job, turns) if job.status == Status.QUEUED else None
     return job_body(job, event=event, queue_position=position)

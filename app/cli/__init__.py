@@ -94,12 +94,23 @@ def api() -> None:
 
 @cli.command()
 def worker(
-    queue: Annotated[Literal["transcribe", "decode"], typer.Option(help="What to work on.")] = "transcribe",
+    queue: Annotated[
+        Literal["transcribe", "transcribe-long", "decode"], typer.Option(help="What to work on.")
+    ] = "transcribe",
 ) -> None:
-    """Run a worker: `transcribe` runs the network, `decode` only decodes stored activations again."""
+    """Run a worker.
+
+    `transcribe` runs the network, `transcribe-long` does so for recordings above AMT_LONG_SECONDS, `decode` only
+    decodes stored activations again.
+    """
     from app.worker.main import run_worker
 
     settings = read_settings()
+    if queue not in settings.queues:
+        refuse(
+            f"nothing comes into the queue {queue}: set AMT_LONG_SECONDS to the length above which a recording is long,"
+            " the same here as for the API and the sweeper"
+        )
     _require_checkpoints(settings)
     raise typer.Exit(run_worker(settings, queue))
 
@@ -147,7 +158,9 @@ def preflight() -> None:
 
 @cli.command()
 def health(
-    part: Annotated[Literal["api", "transcribe", "decode", "sweeper"], typer.Argument(help="Which part.")],
+    part: Annotated[
+        Literal["api", "transcribe", "transcribe-long", "decode", "sweeper"], typer.Argument(help="Which part.")
+    ],
 ) -> None:
     """Ask one part whether it works, as a container's health check does.
 

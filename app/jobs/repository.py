@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, text, true, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.clock import utc_now
@@ -18,6 +18,7 @@ from app.jobs.states import ACTIVE, ErrorCode, Status
 from app.jobs.table import Job, is_value
 from app.jobs.webhook_tables import write_deliveries
 
+ALL_JOBS: ColumnElement[bool] = true()
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_holder": None, "lease_expires_at": None}
 
 
@@ -79,9 +80,9 @@ class JobRepository:
         with self._sessions() as session:
             return [(str(status), code, number) for status, code, number in session.execute(query)]
 
-    def waiting(self) -> Waiting:
+    def waiting(self, among: ColumnElement[bool] = ALL_JOBS) -> Waiting:
         """How long the queue is, and how old."""
-        waiting = Job.status == Status.QUEUED
+        waiting = and_(Job.status == Status.QUEUED, among)
         with self._sessions() as session:
             number = session.scalar(select(func.count()).where(waiting)) or 0
             oldest = session.scalar(select(Job.queued_at).where(waiting).order_by(Job.queued_at).limit(1))
@@ -200,19 +201,17 @@ class JobRepository:
             return self._end(job.id, _held(lease), _failure(ErrorCode.POISONED, message))
         return self._update(_held(lease), NO_LEASE | {"status": Status.QUEUED, "stage": None})
 
-    def count_queued_before(self, moment: datetime) -> int:
+    def count_queued_before(self, moment: datetime, among: ColumnElement[bool] = ALL_JOBS) -> int:
         """How many jobs wait since before `moment`."""
-        query = select(func.count()).where(Job.status == Status.QUEUED, Job.queued_at < moment)
+        query = select(func.count()).where(Job.status == Status.QUEUED, Job.queued_at < moment, among)
         with self._sessions() as session:
             return session.scalar(query) or 0
 
-    def queued_before(self, moment: datetime) -> Sequence[str]:
+    def queued_before(self, moment: datetime, among: ColumnElement[bool] = ALL_JOBS) -> Sequence[str]:
         """Ids of the jobs that wait since before `moment`, oldest first."""
-        query = (
-            select(Job.id).where(Job.status == Status.QUEUED, Job.queued_at < moment).order_by(Job.queued_at, Job.id)
-        )
+        query = select(Job.id).where(Job.status == Status.QUEUED, Job.queued_at < moment, among)
         with self._sessions() as session:
-            return session.scalars(query).all()
+            return session.scalars(query.order_by(Job.queued_at, Job.id)).all()
 
     def expire(self, now: datetime) -> int:
         """Mark every finished job whose time is over."""

@@ -2,17 +2,20 @@
 
 Turns go round among submitters: the one whose last job was started longest ago comes next, with its oldest waiting job.
 So one with a thousand jobs does not hold up another with one. Nobody's jobs (of this machine itself) are one submitter.
+Each lane has turns of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.jobs.lanes import Lanes
 from app.jobs.states import ACTIVE, Status
 from app.jobs.table import Job, is_value
+from app.lanes import Lane
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 KEPT = (*ACTIVE, Status.SUCCEEDED, Status.FAILED)
@@ -53,41 +56,45 @@ class Turns:
 class SharingRepository:
     """Statements on the job table across the jobs of a submitter."""
 
-    def __init__(self, sessions: sessionmaker[Session]) -> None:
+    def __init__(self, sessions: sessionmaker[Session], lanes: Lanes) -> None:
         self._sessions = sessions
+        self.lanes = lanes
 
     def usage(self, submitter: str) -> Usage:
         """What this one has taken up now. Of a running job that which is not done yet counts as queued."""
         with self._sessions() as session:
             return usage_of(session, submitter)
 
-    def turns(self) -> Turns:
-        """Whose turn it is."""
+    def turns(self, lane: Lane) -> Turns:
+        """Whose turn it is in a lane."""
+        here = self.lanes.holds(lane)
         with self._sessions() as session:
-            counted = select(Job.submitter, func.count().label("jobs")).where(Job.status == Status.QUEUED)
+            counted = select(Job.submitter, func.count().label("jobs")).where(Job.status == Status.QUEUED, here)
             waiting = {row.submitter: row.jobs for row in session.execute(counted.group_by(Job.submitter))}
             named = or_(Job.submitter.in_([one for one in waiting if one is not None]), Job.submitter.is_(None))
-            started = select(Job.submitter, func.max(Job.started_at).label("last")).where(named).group_by(Job.submitter)
-            last = {row.submitter: row.last for row in session.execute(started) if row.last is not None}
+            started = select(Job.submitter, func.max(Job.started_at).label("last")).where(named, here)
+            rows = session.execute(started.group_by(Job.submitter))
+            last = {row.submitter: row.last for row in rows if row.last is not None}
         return Turns(waiting, last)
 
-    def next_job(self) -> str | None:
-        """The waiting job whose turn it is."""
-        order = self.turns().order()
+    def next_job(self, lane: Lane) -> str | None:
+        """The waiting job of a lane whose turn it is."""
+        order = self.turns(lane).order()
         if not order:
             return None
-        mine = (Job.status == Status.QUEUED, is_value(Job.submitter, order[0]))
+        mine = (Job.status == Status.QUEUED, is_value(Job.submitter, order[0]), self.lanes.holds(lane))
         with self._sessions() as session:
             return session.scalar(select(Job.id).where(*mine).order_by(Job.queued_at, Job.id).limit(1))
 
-    def position(self, job: Job, turns: Turns | None = None) -> int:
-        """How many jobs will be started up to and including this one, as things stand."""
-        return (turns or self.turns()).position(job.submitter, self._rank(job))
+    def position(self, job: Job, turns: Callable[[Lane], Turns] | None = None) -> int:
+        """How many jobs of its lane will be started up to and including this one, as things stand."""
+        lane = self.lanes.of(job)
+        return (turns or self.turns)(lane).position(job.submitter, self._rank(job, lane))
 
-    def _rank(self, job: Job) -> int:
-        """How many of its submitter's jobs wait up to and including this one."""
+    def _rank(self, job: Job, lane: Lane) -> int:
+        """How many of its submitter's jobs wait in this lane up to and including this one."""
         before = or_(Job.queued_at < job.queued_at, (Job.queued_at == job.queued_at) & (Job.id <= job.id))
-        mine = (Job.status == Status.QUEUED, is_value(Job.submitter, job.submitter))
+        mine = (Job.status == Status.QUEUED, is_value(Job.submitter, job.submitter), self.lanes.holds(lane))
         with self._sessions() as session:
             return max(1, session.scalar(select(func.count()).where(*mine, before)) or 0)
 

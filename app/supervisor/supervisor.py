@@ -22,6 +22,7 @@ from redis import Redis, RedisError
 
 from app.connections import open_redis
 from app.heartbeats import forget_consumption
+from app.lanes import DECODE
 from app.settings import Settings, child_environment
 from app.supervisor.deafness import Deafness
 from app.supervisor.lock import StartError, only_one
@@ -75,9 +76,11 @@ class Supervisor:
         redis = open_redis(self._settings.model_copy(update={"redis_url": url}))
         self._wait_for_redis(redis)
         environment = child_environment(
-            redis_url=url, worker_name=self._settings.worker_name or _stable_name(self._settings)
+            redis_url=url,
+            worker_name=self._settings.worker_name or _stable_name(self._settings),
+            threads=str(_threads_each(self._settings)),
         )
-        self._parts = [_part(name, words, environment, grace) for name, words, grace in PARTS]
+        self._parts = [_part(name, words, environment, grace) for name, words, grace in _parts(self._settings)]
         for part in self._parts:
             if not self._stopping.is_set():
                 part.start()
@@ -87,7 +90,7 @@ class Supervisor:
         deadline = time.monotonic() + REDIS_START_SECONDS
         while not self._stopping.is_set():
             try:
-                for queue in WORKERS:
+                for queue in self._settings.queues:
                     forget_consumption(redis, queue)
             except RedisError as error:
                 if time.monotonic() > deadline or (self._redis and self._redis.death() is not None):
@@ -99,7 +102,7 @@ class Supervisor:
     def _watch(self, deafness: Deafness) -> int:
         """Until told to stop: start again what dies, and give up when too much does."""
         threading.Thread(target=self._announce, daemon=True).start()
-        workers = [part for part in self._parts if part.name in WORKERS]
+        workers = [part for part in self._parts if part.name in self._settings.queues]
         while not self._stopping.wait(TICK):
             deafness.cure(workers)
             for part in self._all():
@@ -122,7 +125,7 @@ class Supervisor:
     def _stop(self) -> None:
         """In the order in which nobody misses another: API, workers, sweeper, Redis."""
         waiting: list[Part] = []
-        for group in (("api",), ("transcribe", "decode"), ("sweeper",)):
+        for group in (("api",), self._settings.queues, ("sweeper",)):
             waiting = [part for part in self._parts if part.name in group]
             for part in waiting:
                 part.ask_to_stop()
@@ -145,17 +148,6 @@ class Supervisor:
                 print(f"ready at {address}   API description: {address}/docs", flush=True)
                 print(f"try: curl -F file=@recording.mp3 {address}/v1/transcriptions", flush=True)
                 return
-
-
-# Named like the queues that they consume.
-WORKERS = ("transcribe", "decode")
-# Name, words of the command line, seconds between SIGTERM and SIGKILL. The slowest to start comes first.
-PARTS: list[tuple[str, list[str], float]] = [
-    ("transcribe", ["worker", "--queue", "transcribe"], 20.0),
-    ("decode", ["worker", "--queue", "decode"], 10.0),
-    ("api", ["api"], 8.0),
-    ("sweeper", ["sweeper"], 5.0),
-]
 
 
 def serve(settings: Settings) -> int:
@@ -213,6 +205,24 @@ def _require_keys(settings: Settings) -> None:
 
 def _part(name: str, words: list[str], environment: dict[str, str], grace: float) -> Part:
     return Part(name, [sys.executable, "-m", "app.cli", *words], environment, grace)
+
+
+def _parts(settings: Settings) -> list[tuple[str, list[str], float]]:
+    """Name, words of the command line, seconds between SIGTERM and SIGKILL. The slowest to start come first.
+
+    Workers are named like the queues that they consume.
+    """
+    return [
+        *((lane.value, ["worker", "--queue", lane.value], 20.0) for lane in settings.lanes),
+        (DECODE, ["worker", "--queue", DECODE], 10.0),
+        ("api", ["api"], 8.0),
+        ("sweeper", ["sweeper"], 5.0),
+    ]
+
+
+def _threads_each(settings: Settings) -> int:
+    """Threads of one network run, so that all recordings that may run at once here share the cores."""
+    return settings.threads_each(settings.concurrency * len(settings.lanes))
 
 
 def _stable_name(settings: Settings) -> str:

@@ -14,13 +14,14 @@ from celery.platforms import SecurityWarning
 from app.database import open_database, session_factory
 from app.heartbeats import end_canary, note_consumption
 from app.jobs.repository import JobRepository
+from app.lanes import DECODE, Lane
 from app.logs import begin_work
 from app.metrics import note_memory
 from app.process import die_with_parent
-from app.queue import CANARY, CHECK_MODELS, DECODE, EDIT, SCORE, TRANSCRIBE, build_celery
+from app.queue import CANARY, CHECK_MODELS, EDIT, SCORE, TRANSCRIBE, build_celery
 from app.settings import Settings
 from app.tracing import open_tracing
-from app.worker.runtime import Runtime, build_runtime
+from app.worker.runtime import Runtime, build_runtime, worker_name
 from app.worker.stopping import StopFlag
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Worker:
     def __init__(self, settings: Settings, queue: str) -> None:
         self.settings = settings
         self.queue = queue
+        self.is_lane = queue in set(Lane)
         self.stop = StopFlag()
         self.celery = build_celery(settings)
         self._runtime: Runtime | None = None
@@ -54,10 +56,10 @@ class Worker:
         # It warns of running as root for the sake of pickle, which is not accepted here.
         warnings.filterwarnings("ignore", category=SecurityWarning)
         worker = self.celery.Worker(
-            hostname=f"{self.queue}@{self.settings.worker}",
+            hostname=worker_name(self.settings, self.queue),
             queues=[self.queue],
             pool="prefork",
-            concurrency=self.settings.concurrency if self.queue == TRANSCRIBE else 1,
+            concurrency=self.settings.concurrency if self.is_lane else 1,
             loglevel=self.settings.log_level.upper(),
             without_gossip=True,
             without_mingle=True,
@@ -69,7 +71,7 @@ class Worker:
 
     def _register(self) -> None:
         self.celery.task(self._canary, name=CANARY, acks_late=False)
-        if self.queue == TRANSCRIBE:
+        if self.is_lane:
             self.celery.task(self._transcribe, name=TRANSCRIBE)
             self.celery.task(self._check_models, name=CHECK_MODELS, acks_late=False)
         if self.queue == DECODE:
@@ -84,8 +86,8 @@ class Worker:
             tracing = open_tracing(self.queue)
             tracing.trace_messages()
             signals.worker_process_shutdown.connect(lambda **_: tracing.flush(), weak=False)
-            self._runtime = build_runtime(self.settings, self.celery, self.stop, tracing)
-            if self.queue == TRANSCRIBE:
+            self._runtime = build_runtime(self.settings, self.queue, self.celery, self.stop, tracing)
+            if self.is_lane:
                 self._runtime.load_default()
                 self._runtime.audio.start()  # not before: it would take its time from what readiness waits for
         except Exception:
@@ -105,9 +107,9 @@ class Worker:
             begin_work()
 
     def _canary(self, queue: str) -> None:
-        if queue == TRANSCRIBE:
+        if self.is_lane:
             self._check_models()
-        note_memory(self.runtime.redis, f"{self.queue}@{self.settings.worker}")
+        note_memory(self.runtime.redis, self.runtime.worker)
         note_consumption(self.runtime.redis, queue)
         end_canary(self.runtime.redis, queue)
 
@@ -140,16 +142,16 @@ class Worker:
 
 def run_worker(settings: Settings, queue: str) -> int:
     """Work on one queue until told to stop; gives the exit status."""
-    if queue == TRANSCRIBE:
-        _recover_own_jobs(settings)
+    if queue in set(Lane):
+        _recover_own_jobs(settings, worker_name(settings, queue))
     return Worker(settings, queue).run()
 
 
-def _recover_own_jobs(settings: Settings) -> None:
+def _recover_own_jobs(settings: Settings, name: str) -> None:
     """What is held under our name was lost by our predecessor: no need to wait until its leases run out."""
     engine = open_database(settings.database)
     jobs = JobRepository(session_factory(engine))
-    for job in jobs.held_by(settings.worker):
+    for job in jobs.held_by(name):
         log.info("job %s was lost by our predecessor", job.id)
         jobs.recover(job, max_attempts=settings.max_attempts)
     engine.dispose()

@@ -12,6 +12,7 @@ from redis import Redis
 from app.catalogue import ModelEntry, file_of
 from app.connections import open_redis
 from app.database import open_database, session_factory
+from app.jobs.lanes import Lanes
 from app.jobs.repository import JobRepository
 from app.jobs.sharing import SharingRepository
 from app.served.folder import CheckpointFolder
@@ -35,6 +36,7 @@ class Runtime:
     """The parts that tasks work with."""
 
     settings: Settings
+    queue: str
     models: ServedModels
     jobs: JobRepository
     sharing: SharingRepository
@@ -45,6 +47,11 @@ class Runtime:
     tracing: Tracing
     _audio: "AudioDecoder | None" = None
     _loaded: "dict[str, Loaded]" = field(default_factory=dict)
+
+    @property
+    def worker(self) -> str:
+        """Name that leases are held under: that of the worker of this queue, whichever process works for it."""
+        return worker_name(self.settings, self.queue)
 
     def listener(self, name: str) -> "Loaded":
         """The network of this name as of now (of the default one where it is not served any more), loaded once.
@@ -76,9 +83,8 @@ class Runtime:
         from model.transcriber import Transcriber
 
         with self._file(entry) as path:
-            return Transcriber.load(
-                path, sha256=entry.sha256, device=self.settings.device, threads=self.settings.threads
-            )
+            threads = self.settings.threads_each(self.settings.concurrency)
+            return Transcriber.load(path, sha256=entry.sha256, device=self.settings.device, threads=threads)
 
     @property
     def audio(self) -> "AudioDecoder":
@@ -113,15 +119,21 @@ class Loaded:
     transcriber: "Transcriber"
 
 
-def build_runtime(settings: Settings, celery: Celery, stop: StopFlag, tracing: Tracing) -> Runtime:
+def worker_name(settings: Settings, queue: str) -> str:
+    """A machine may have a worker of each queue: what one of them holds, another must not take for lost."""
+    return f"{queue}@{settings.worker}"
+
+
+def build_runtime(settings: Settings, queue: str, celery: Celery, stop: StopFlag, tracing: Tracing) -> Runtime:
     """Open what a working process needs. To be called in the process that works."""
     settings.temporary.mkdir(parents=True, exist_ok=True)
     sessions = session_factory(open_database(settings.database))
     return Runtime(
         settings=settings,
+        queue=queue,
         models=ServedModels(CheckpointFolder(settings.checkpoint), ModelRepository(sessions)),
         jobs=JobRepository(sessions),
-        sharing=SharingRepository(sessions),
+        sharing=SharingRepository(sessions, Lanes(settings.long_seconds)),
         storage=open_storage(settings),
         redis=open_redis(settings),
         celery=celery,

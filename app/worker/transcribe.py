@@ -23,10 +23,11 @@ from app.heartbeats import note_consumption
 from app.jobs.repository import Lease, ResultFiles
 from app.jobs.states import ACTIVE, ErrorCode, Status
 from app.jobs.table import Job
+from app.lanes import Lane
 from app.logs import begin_work
 from app.metrics import AUDIO_SECONDS, COMPUTING_SECONDS, JOBS_ENDED, count, observe_stages
 from app.options import Options
-from app.queue import TRANSCRIBE, send_transcription
+from app.queue import send_transcription
 from app.storage.interface import (
     StoreAwayError,
     activations_key,
@@ -60,7 +61,8 @@ class Outcome:
 
 def transcribe_next(runtime: Runtime) -> None:
     """Run the job whose turn it is. A message says that some job waits; which one is next, the table says."""
-    while (job_id := runtime.sharing.next_job()) is not None:
+    lane = Lane(runtime.queue)
+    while (job_id := runtime.sharing.next_job(lane)) is not None:
         if transcribe(runtime, job_id):
             return
 
@@ -69,11 +71,11 @@ def transcribe(runtime: Runtime, job_id: str) -> bool:
     """Run a job if it still waits; whether it did."""
     settings = runtime.settings
     try:
-        note_consumption(runtime.redis, TRANSCRIBE)
+        note_consumption(runtime.redis, runtime.queue)
     except RedisError as error:
         log.warning("Redis does not answer: %s", error)
     leftovers = list(runtime.storage.folders(results_prefix(job_id)))
-    lease = runtime.jobs.claim(job_id, holder=settings.worker, seconds=settings.lease_seconds)
+    lease = runtime.jobs.claim(job_id, holder=runtime.worker, seconds=settings.lease_seconds)
     job = runtime.jobs.get(job_id)
     if lease is None or job is None:
         log.info("job %s does not wait any more", job_id)
@@ -216,7 +218,7 @@ def _hand_back(runtime: Runtime, lease: Lease, job: Job) -> None:
     log.info("job %s: handed back", job.id)
     publish(runtime.redis, job.id, make_event(Status.QUEUED))
     try:
-        send_transcription(runtime.celery, job.id, job.attempts)
+        send_transcription(runtime.celery, job.id, job.attempts, runtime.sharing.lanes.of(job))
     except (KombuError, RedisError, OSError) as error:
         log.warning("job %s waits and is not announced: %s", job.id, error)
 

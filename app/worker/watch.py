@@ -19,7 +19,6 @@ from app.heartbeats import note_consumption
 from app.jobs.repository import Lease
 from app.jobs.states import ErrorCode, Status
 from app.metrics import note_memory
-from app.queue import TRANSCRIBE
 from app.worker.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -112,9 +111,9 @@ class Watch:
             self._lost = self._lost or not kept
         except SQLAlchemyError as error:  # the lease may outlive a short absence of the database
             log.warning("lease of job %s not renewed: %s", self._lease.job_id, error)
-        note_memory(self._runtime.redis, f"{TRANSCRIBE}@{self._runtime.settings.worker}")
+        note_memory(self._runtime.redis, self._runtime.worker)
         try:
-            note_consumption(self._runtime.redis, TRANSCRIBE)
+            note_consumption(self._runtime.redis, self._runtime.queue)
         except RedisError as error:
             log.warning("Redis does not answer: %s", error)
 

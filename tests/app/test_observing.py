@@ -57,8 +57,8 @@ def test_metrics_count_what_happened(watched: Service, ended: dict[str, Any]) ->
         assert value(found, "amt_jobs", status="failed", error_code="unsupported_format") == 1
         assert value(found, "amt_jobs_ended_total", status="succeeded", error_code="") == 1
         assert value(found, "amt_jobs_ended_total", status="failed", error_code="unsupported_format") == 1
-        assert value(found, "amt_queue_length") == 0
-        assert value(found, "amt_queue_age_seconds") == 0
+        assert value(found, "amt_queue_length", queue="transcribe") == 0
+        assert value(found, "amt_queue_age_seconds", queue="transcribe") == 0
         assert value(found, "amt_audio_seconds_total") == pytest.approx(12.0, abs=0.1)
         assert 0 < value(found, "amt_computing_seconds_total") < 300
         for stage in ("waiting", "transcribing", "writing"):

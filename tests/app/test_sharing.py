@@ -21,11 +21,13 @@ from app.catalogue import load_catalogue
 from app.clock import utc_now
 from app.database import open_database, session_factory
 from app.errors import TooManyRequests
+from app.jobs.lanes import Lanes
 from app.jobs.repository import JobRepository
 from app.jobs.sharing import SharingRepository
 from app.jobs.states import Status
 from app.keys.repository import KeyRepository
 from app.keys.table import Scope
+from app.lanes import Lane
 from app.schema import migrate
 from app.settings import Settings
 from tests.app.service import Service, repository, running, short_folder, upload
@@ -42,7 +44,7 @@ START = utc_now()
 def sharing(jobs: JobRepository, database_url: str) -> Iterator[SharingRepository]:
     """The same table as `jobs`."""
     engine = open_database(database_url)
-    yield SharingRepository(session_factory(engine))
+    yield SharingRepository(session_factory(engine), Lanes())
     engine.dispose()
 
 
@@ -55,7 +57,7 @@ def wait_in_line(jobs: JobRepository, submitter: str | None, *names: str, after:
 def worked_off(jobs: JobRepository, sharing: SharingRepository) -> list[str]:
     """Ids in the order in which one worker takes them."""
     taken = []
-    while (job_id := sharing.next_job()) is not None:
+    while (job_id := sharing.next_job(Lane.USUAL)) is not None:
         assert jobs.claim(job_id, holder="me", seconds=60) is not None
         taken.append(job_id)
     return taken
@@ -96,7 +98,7 @@ def test_within_a_caller_the_oldest_comes_first(jobs: JobRepository, sharing: Sh
 def test_places_follow_who_was_served_last(jobs: JobRepository, sharing: SharingRepository) -> None:
     wait_in_line(jobs, ANNA, "a1", "a2", "a3")
     wait_in_line(jobs, BEN, "b1", "b2", "b3", after=100)
-    first = sharing.next_job()
+    first = sharing.next_job(Lane.USUAL)
     assert first == "a1"
     jobs.claim(first, holder="me", seconds=60)
     assert [sharing.position(stored(jobs, job_id)) for job_id in ("b1", "a2", "b2", "a3", "b3")] == [1, 2, 3, 4, 5]

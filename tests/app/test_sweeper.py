@@ -16,7 +16,8 @@ from app.database import open_database, session_factory
 from app.heartbeats import end_canary, note_consumption, silence
 from app.jobs.repository import JobRepository
 from app.jobs.states import ErrorCode, Status
-from app.queue import DECODE, QUEUES, TRANSCRIBE, announced_jobs, build_celery, send_transcription
+from app.lanes import DECODE
+from app.queue import TRANSCRIBE, announced_jobs, build_celery, send_transcription
 from app.schema import migrate
 from app.settings import Settings
 from app.storage import open_storage
@@ -143,16 +144,16 @@ def test_a_lost_worker_is_replaced_and_the_third_poisons(sweeper: Sweeper, table
     assert "poisoned" in str(redis.get("amt:job:a:last"))
 
 
-def test_a_silent_queue_gets_one_canary(sweeper: Sweeper, redis: Redis) -> None:
+def test_a_silent_queue_gets_one_canary(sweeper: Sweeper, settings: Settings, redis: Redis) -> None:
     for _ in range(3):
         sweeper.send_canaries()
-    assert [redis.llen(queue) for queue in QUEUES] == [1, 1]
+    assert [redis.llen(queue) for queue in settings.queues] == [1, 1]
     assert announced_jobs(redis) == set()
     note_consumption(redis, DECODE)
     end_canary(redis, DECODE)
     end_canary(redis, TRANSCRIBE)
     sweeper.send_canaries()
-    assert [redis.llen(queue) for queue in QUEUES] == [2, 1]
+    assert [redis.llen(queue) for queue in settings.queues] == [2, 1]
     quiet = silence(redis, DECODE)
     assert quiet is not None
     assert quiet < 60

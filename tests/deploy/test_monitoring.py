@@ -16,7 +16,6 @@ from app.api.application import create_app
 from app.api.metrics import COUNTERS
 from app.heartbeats import note_consumption
 from app.metrics import count, note_memory, observe_stages
-from app.queue import QUEUES
 from app.schema import migrate
 from app.settings import Settings
 from tests.app.service import repository
@@ -51,7 +50,7 @@ def known(redis: Redis, redis_url: str, tmp_path: Path) -> set[str]:
         count(redis, name)
     observe_stages(redis, {"waiting": 1.0})
     note_memory(redis, "a worker")
-    for queue in QUEUES:
+    for queue in settings.queues:
         note_consumption(redis, queue)
     text = asyncio.run(_scrape(settings))
     return {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}

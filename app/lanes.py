@@ -1,0 +1,22 @@
+"""Which queues there are, by their names: for those, too, who need neither the job table nor Celery.
+
+Recordings have a lane each for the usual and, where a length is set, for long ones. Decoding stored activations again
+(under a second) has a queue of its own, so that it never waits behind a recording.
+"""
+
+from enum import StrEnum
+
+
+class Lane(StrEnum):
+    """A queue of transcriptions."""
+
+    USUAL = "transcribe"
+    LONG = "transcribe-long"
+
+
+DECODE = "decode"
+
+
+def lanes_above(long_seconds: float | None) -> tuple[Lane, ...]:
+    """The lanes that are worked on where recordings above this length are long; without one there are no long ones."""
+    return (Lane.USUAL,) if long_seconds is None else (Lane.USUAL, Lane.LONG)
