@@ -80,7 +80,7 @@ class Supervisor:
             worker_name=self._settings.worker_name or _stable_name(self._settings),
             threads=str(_threads_each(self._settings)),
         )
-        self._parts = [_part(name, words, environment, grace) for name, words, grace in _parts(self._settings)]
+        self._parts = [_part(name, words, environment, grace) for name, words, grace in parts(self._settings)]
         for part in self._parts:
             if not self._stopping.is_set():
                 part.start()
@@ -207,7 +207,7 @@ def _part(name: str, words: list[str], environment: dict[str, str], grace: float
     return Part(name, [sys.executable, "-m", "app.cli", *words], environment, grace)
 
 
-def _parts(settings: Settings) -> list[tuple[str, list[str], float]]:
+def parts(settings: Settings) -> list[tuple[str, list[str], float]]:
     """Name, words of the command line, seconds between SIGTERM and SIGKILL. The slowest to start come first.
 
     Workers are named like the queues that they consume.

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
-from app.supervisor.supervisor import PARTS
+from app.supervisor.supervisor import parts
 from tests.deploy.compose import GOOD, ROOT, compose, services
 
 OURS = {"preflight", "migrate", "api", "worker", "decoder", "sweeper", "worker-gpu"}
@@ -23,7 +23,7 @@ def test_all_parts_of_the_service_are_there(stack: dict[str, dict[str, Any]]) ->
     """Each as `amt serve` would start it."""
     assert set(stack) == OURS | {"postgres", "redis", "prometheus", "grafana", "edge"}
     commands = [service["command"] for name, service in stack.items() if name in OURS - ONCE]
-    for _, words, _ in PARTS:
+    for _, words, _ in parts(Settings()):
         assert words in commands
 
 
@@ -83,7 +83,7 @@ def test_with_a_bucket_workers_get_one() -> None:
 
 
 def test_containers_are_given_longer_to_stop_than_their_parts_need(stack: dict[str, dict[str, Any]]) -> None:
-    needed = {tuple(words): grace for _, words, grace in PARTS}
+    needed = {tuple(words): grace for _, words, grace in parts(Settings())}
     for name in OURS - ONCE:
         assert _seconds(stack[name]["stop_grace_period"]) > needed[tuple(stack[name]["command"])], name
 
