@@ -28,6 +28,7 @@ from app.logs import begin_work
 from app.metrics import AUDIO_SECONDS, COMPUTING_SECONDS, JOBS_ENDED, count, observe_stages
 from app.options import Options
 from app.queue import send_transcription
+from app.settings import Settings
 from app.storage.interface import (
     StoreAwayError,
     activations_key,
@@ -74,7 +75,11 @@ def transcribe(runtime: Runtime, job_id: str) -> bool:
         note_consumption(runtime.redis, runtime.queue)
     except RedisError as error:
         log.warning("Redis does not answer: %s", error)
-    leftovers = list(runtime.storage.folders(results_prefix(job_id)))
+    try:
+        leftovers = list(runtime.storage.folders(results_prefix(job_id)))
+    except StoreAwayError as error:
+        _wait_for_the_store(settings, job_id, error)
+        return True  # it was not claimed; the sweeper announces it again
     lease = runtime.jobs.claim(job_id, holder=runtime.worker, seconds=settings.lease_seconds)
     job = runtime.jobs.get(job_id)
     if lease is None or job is None:
@@ -107,8 +112,7 @@ def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
     except StoreAwayError as error:
-        log.error("job %s: %s; it waits again", job.id, error)
-        time.sleep(min(STORE_PAUSE, runtime.settings.lease_seconds / 3))
+        _wait_for_the_store(runtime.settings, job.id, error)
         _hand_back(runtime, lease, job)
     except OSError as error:
         log.error("job %s: a file cannot be read or written: %s", job.id, error)
@@ -116,6 +120,12 @@ def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
     except Exception:
         log.exception("job %s failed", job.id)
         _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
+
+
+def _wait_for_the_store(settings: Settings, job_id: str, error: StoreAwayError) -> None:
+    """Say that a job waits again, and leave the store a moment."""
+    log.error("job %s: %s; it waits again", job_id, error)
+    time.sleep(min(STORE_PAUSE, settings.lease_seconds / 3))
 
 
 def _remove_leftovers(runtime: Runtime, job_id: str, revisions: list[str]) -> None:

@@ -49,7 +49,7 @@ def test_every_note_gets_the_instrument_that_plays_it(players: list[Instrument])
     ]
     found = decode_notes(perfect(notes, 6.0), DecodingOptions())
     assert [note.program for note in found] == [note.program for note in notes]
-    assert min(note.instrument_confidence for note in found) > 0.99
+    assert min(note.instrument_confidence for note in found) > 0.95
 
 
 def test_only_allowed_instruments_are_named() -> None:
