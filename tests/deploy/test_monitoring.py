@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def known(redis: Redis, redis_url: str, tmp_path: Path) -> set[str]:
     note_memory(redis, "a worker")
     for queue in settings.queues:
         note_consumption(redis, queue)
-    text = asyncio.run(_scrape(settings))
+    with ThreadPoolExecutor(1) as thread:  # the tests of the page leave a loop running in this one
+        text = thread.submit(asyncio.run, _scrape(settings)).result()
     return {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
 
 
