@@ -226,6 +226,7 @@ class OutOfSpace(Problem):
 
 
 ALL_PROBLEMS: tuple[type[Problem], ...] = (
+    ModelKept,
     MalformedRequest,
     Unauthorized,
     Forbidden,

@@ -210,5 +210,8 @@ def test_every_command_has_help() -> None:
         "backup",
         "restore",
         "doctor",
+        "health",
+        "list_settings",
+        "preflight",
     }
     assert all(command.callback.__doc__ for command in cli.registered_commands if command.callback)
