@@ -24,7 +24,9 @@ from tests.app.postgresql import Cluster
 from tests.app.s3 import S3Server, bucket_name
 from tests.app.service import Service, finished, free_port, short_folder, upload, wait_for
 
-HERE, THERE = "10.207.83.1", "10.207.83.2"
+# A network of its own for each run: one that was killed leaves its cable behind.
+SUBNET = f"10.207.{secrets.randbelow(256)}"
+HERE, THERE = f"{SUBNET}.1", f"{SUBNET}.2"
 
 
 @dataclass
@@ -38,13 +40,13 @@ class OtherMachine:
         cable = self.name[-6:]
         with contextlib.suppress(OSError, subprocess.CalledProcessError):
             _ip("netns", "add", self.name)
-            self.is_real = True
             _ip("link", "add", f"h{cable}", "type", "veth", "peer", "name", f"t{cable}", "netns", self.name)
             _ip("address", "add", f"{HERE}/30", "dev", f"h{cable}")
             _ip("link", "set", f"h{cable}", "up")
             _ip("-n", self.name, "address", "add", f"{THERE}/30", "dev", f"t{cable}")
             _ip("-n", self.name, "link", "set", f"t{cable}", "up")
             _ip("-n", self.name, "link", "set", "lo", "up")
+            self.is_real = True
         return self
 
     def __exit__(self, *_: object) -> None:
