@@ -65,10 +65,8 @@ def stages(transcriber: Transcriber) -> list[Stage]:
     heard = transcriber.activations(wave)
     n_frames, n_pitches = columns.shape[1:3]
     found = [
-        Stage(
-            "variable-Q transform", lambda: network.to_frames(waveform), counted(lambda: network.to_frames(waveform))
-        ),
-        Stage("convolutions", lambda: fused.columns(frames), counted(lambda: fused.columns(frames))),
+        counted("variable-Q transform", lambda: network.to_frames(waveform)),
+        counted("convolutions", lambda: fused.columns(frames)),
         Stage("keyboard's LSTM", lambda: fused.context(columns), lstm_flops(network.context.lstm, n_frames)),
         Stage("shared LSTM", lambda: fused.lstm(sequences), lstm_flops(network.lstm, n_frames * n_pitches)),
     ]
