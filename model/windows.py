@@ -20,7 +20,8 @@ class WindowConfig:
     window_frames : int
         Frames heard at once.
     context_frames : int
-        Frames at an inner edge that are heard and then thrown away.
+        Frames at an inner edge that are heard and then thrown away: three seconds, and like the window a multiple of
+        `model.instruments.RATE_DIVISOR`, so that no step of the instruments is cut.
     """
 
     window_frames: int = 2500

@@ -1,7 +1,7 @@
 """What a run trains: the part that finds the notes, or the one beside it that names their instruments.
 
-A part has its targets, its loss, and hits and errors to watch. Weights outside of it stay as they are, and its
-batch norms alone learn.
+A part has its targets, its loss, and hits and errors to watch. Whatever is outside of it stays as it is, the statistics
+of batch norms included.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -292,7 +292,7 @@ def without_overlap(notes: Sequence[Note], *, shortest: float = 0.02) -> list[No
 
 def replace_offset(note: Note, offset: float) -> Note:
     """Copy a note with another end."""
-    return Note(note.onset, note.pitch, offset, note.velocity, note.confidence, note.program)
+    return replace(note, offset=offset)
 
 
 def in_range(pitch: int) -> bool:

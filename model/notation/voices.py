@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 STEP_COST, LARGEST_STEP = 1.0, 14.0  # a semitone
 CUT_COST = 12.0  # of a voice that has the whole note still to sound
 CHORD_COST, UNEVEN_COST = 5.0, 10.0
-RETURN_COST = 2.0  # the lower of two voices after a silence
 MANY_NOTES = 8  # in one attack; more are dealt as chords
 
 
@@ -64,8 +63,7 @@ def separate(
         steps = np.minimum(LARGEST_STEP, np.abs(pitches[group][:, None] - last[None, :])) * STEP_COST
         lengths = ends[group] - now
         cut = np.where(free > now, CUT_COST * (free - now) / np.maximum(free - began, 1), 0.0)
-        back = np.where(free < now - (now - began), RETURN_COST, 0.0) * (np.arange(most) > 0)
-        best = min(dealings(len(group), most), key=lambda deal: _cost(deal, steps, lengths, cut + back))
+        best = min(dealings(len(group), most), key=lambda deal: _cost(deal, steps, lengths, cut))
         for voice in set(best):
             mine = [i for i, dealt in zip(group, best, strict=True) if dealt == voice]
             last[voice] = pitches[mine].mean()
