@@ -1,6 +1,6 @@
 # make run    start the service (installs what it needs the first time)
-# make test   install, then check style, types, import rules, and run all tests but the suite of faults
-# make test-faults    break the running parts and count jobs (tests/app/faults)
+# make test   install, then check style, types, import rules, and run all tests
+# make test-faults    of these, those that break the running parts and count jobs (tests/app/faults)
 # make measure-faults the same, and write what was measured into docs/reliability.md
 # make setup  install only
 #
@@ -36,7 +36,7 @@ measure-faults: $(TEST_STAMP)
 	$(BIN)/python -m pytest tests/app/faults --measured docs/reliability.md
 
 test: $(TEST_STAMP) lint
-	$(BIN)/python -m pytest --ignore tests/app/faults
+	$(BIN)/python -m pytest
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .

@@ -22,7 +22,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import soundfile
+from redis import Redis, RedisError
 
+from app.connections import open_redis
+from app.heartbeats import silence
+from app.queue import TRANSCRIBE, build_celery, send_canary
+from app.schema import migrate
+from app.settings import load_settings
+from app.supervisor.redis_server import prepare_redis
 from benchmarks.common import DEFAULT_CHECKPOINT, generated_music, write_mp3
 
 SECONDS = 180.0
@@ -151,6 +158,34 @@ def measure_service(folder: Path, audio: Path, runs: int) -> dict[str, float]:
     return {"ready": ready, "whole": whole, "post": post, "again": again}
 
 
+def worker_start(folder: Path) -> float:
+    """Seconds from the start of a transcription worker until it has done its first, empty task."""
+    folder.mkdir()
+    os.environ["AMT_VAR"] = str(folder)
+    settings = load_settings()
+    migrate(settings.database)
+    settings.run.mkdir(parents=True)
+    redis_server = subprocess.Popen(prepare_redis(settings)[0], stdout=subprocess.DEVNULL)
+    redis = open_redis(settings)
+    wait_until(lambda: pings(redis), "Redis")
+    send_canary(build_celery(settings), TRANSCRIBE)
+    command = [sys.executable, "-m", "app.cli", "worker", "--queue", TRANSCRIBE]
+    with (folder / "log").open("wb") as log:
+        worker = subprocess.Popen(command, stdout=log, stderr=log)
+        spent = wait_until(lambda: silence(redis, TRANSCRIBE) is not None, "the first task")
+    for process in (worker, redis_server):
+        process.terminate()
+        process.wait()
+    return spent
+
+
+def pings(redis: Redis) -> bool:
+    """Whether Redis answers."""
+    with contextlib.suppress(RedisError):
+        return bool(redis.ping())
+    return False
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -163,6 +198,7 @@ def main() -> None:
         found = measure_service(folder, audio, arguments.runs)
         with running(["api"], folder, "/healthz") as (_, api_start):
             pass
+        starts = [worker_start(folder / f"worker-{number}") for number in range(arguments.runs)]
         bare, other = bare_model(audio), basic_pitch(audio)
     rows = [
         (
@@ -175,6 +211,7 @@ def main() -> None:
         ("decode again, ten minutes", found["again"], ""),
         ("`amt api` until it answers", api_start, ""),
         ("`amt serve` until it is ready", found["ready"], ""),
+        ("`amt worker` until its first task is done", statistics.median(starts), ""),
     ]
     if other is not None:
         rows.append(("basic-pitch, the same mp3", other, f"{other / found['whole']:.1f} x the whole service"))

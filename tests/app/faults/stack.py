@@ -186,6 +186,12 @@ class Stack:
             states = [(row.id, str(row.status), row.attempts, row.stage) for row in self.rows()]
             raise AssertionError(f"{error}\n{states}\n{self.parts[0].log[-6000:]}") from None
 
+    def messages(self, jobs: list[dict[str, Any]]) -> list[str]:
+        """The messages about some jobs that wait or are given out. Those of workers long dead are in Redis, too."""
+        with self.redis() as redis:
+            messages = [*redis.lrange(TRANSCRIBE, 0, -1), *redis.hvals("unacked")]
+        return [message for message in messages if any(job["id"] in message for job in jobs)]
+
     def consumes(self) -> bool:
         """Whether the transcription queue was consumed just now."""
         with self.redis() as redis:

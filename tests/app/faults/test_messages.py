@@ -8,7 +8,7 @@ import pytest
 
 from app.events import last_event, make_event, publish
 from app.jobs.states import Status
-from app.queue import TRANSCRIBE, build_celery, send_transcription
+from app.queue import build_celery, send_transcription
 from tests.app.faults.breakpoints import NETWORK
 from tests.app.faults.stack import Files, Stack, assert_one_result_each
 from tests.app.service import Service, upload, wait_for
@@ -26,12 +26,12 @@ def test_every_message_delivered_twice(stack: Stack, client: httpx.Client, tune:
     celery = build_celery(stack.configuration)
     for job in jobs:
         send_transcription(celery, job["id"], 0)
+    assert len(stack.messages(jobs)) == 6
     stack.release(NETWORK)
     assert_one_result_each(stack, jobs, expected)
     for job in jobs:
         send_transcription(celery, job["id"], 0)
-    with stack.redis() as redis:
-        wait_for(lambda: redis.llen(TRANSCRIBE) == 0 and redis.hlen("unacked") == 0, what="an empty queue")
+    wait_for(lambda: not stack.messages(jobs), what="the end of all messages")
     assert_one_result_each(stack, jobs, expected)
     assert [row.attempts for row in stack.rows()] == [1] * 3
     celery.close()
@@ -50,7 +50,7 @@ def test_a_message_given_out_again_while_its_job_runs(
         redis.zadd("unacked_index", {tag: 1.0})
         stack.worker()
         wait_for(lambda: redis.zscore("unacked_index", tag) is None, what="the second delivery")
-        wait_for(lambda: redis.llen(TRANSCRIBE) == 0 and redis.zcard("unacked_index") == 0, what="its end")
+        wait_for(lambda: not stack.messages([job]), what="its end")
     stack.release(NETWORK)
     assert_one_result_each(stack, [job], expected)
     assert stack.rows()[0].attempts == 1
