@@ -81,6 +81,13 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the network runs.")
     threads: int | None = Field(None, ge=1, description="Threads of one network run; unset means its share of cores.")
     concurrency: int = Field(1, ge=1, le=64, description="Recordings that one transcription worker runs at once.")
+    batch: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Windows of different recordings that are heard in one pass: above 1, one process holds the network"
+        " for all `AMT_CONCURRENCY` recordings of a worker, which is for GPUs.",
+    )
     long_seconds: float | None = Field(
         None,
         gt=0,

@@ -21,7 +21,8 @@ from app.settings import Settings
 from app.worker.confined.decoder import AudioDecoder, build_audio_decoder
 from benchmarks.common import DEFAULT_CHECKPOINT, generated_music, write_mp3
 from model.audio import AudioLimits, AudioReader
-from model.transcriber import Progress, Transcriber
+from model.listening import Progress
+from model.transcriber import Transcriber
 
 Run = Callable[[Callable[[Progress], None]], object]
 

@@ -41,8 +41,7 @@ class FusedNetwork(nn.Module):
         self.to_pitches = _folded(network.to_pitches)
         self.octaves = _folded(network.octaves)
         self.neighbours = _folded(network.neighbours)
-        convolutions = (self.partials, self.refine, self.to_pitches, self.octaves, self.neighbours)
-        self.reach = sum(convolution.kernel_size[0] // 2 for convolution in convolutions)
+        self.reach = sum(part.kernel_size[0] // 2 for part in self.modules() if isinstance(part, nn.Conv2d))
         self.context_read, self.context_write = network.context.read, network.context.write
         self.context_lstm = BothWays(network.context.lstm)
         self.lstm = BothWays(network.lstm)
@@ -99,12 +98,38 @@ class FusedNetwork(nn.Module):
         return written.view(n_frames, batch, -1, pitches).permute(1, 0, 3, 2)
 
 
-def _folded(block: nn.Module) -> nn.Conv2d:
+class EvenRows(nn.Module):
+    """A convolution within each channel, over as many frames as the threads can share evenly.
+
+    Where they cannot, oneDNN compiles a further kernel for parts of a frame, and on processors that compute in bfloat16
+    it never comes to an end with some of them (oneDNN's jit_brdgmm_dw_conv.cpp, ``init_brdgmm_conf``; seen with PyTorch
+    2.13: 32 channels, 88 pitches, two threads, three frames more than a multiple of four). Silent frames are appended
+    for it; a convolution sees the same beyond the end.
+
+    Parameters
+    ----------
+    convolution : nn.Conv2d
+        Of stride 1 over frames, which keeps their number.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, values: Tensor) -> Tensor:
+        """As the convolution: (batch, channels, frames, pitches) -> the same shape."""
+        n_frames = values.shape[2]
+        missing = -n_frames % torch.get_num_threads() if values.device.type == "cpu" else 0
+        heard: Tensor = self.convolution(F.pad(values, (0, 0, 0, missing)) if missing else values)
+        return heard[:, :, :n_frames]
+
+
+def _folded(block: nn.Module) -> nn.Module:
     """The convolution of a `model.blocks.block` with its batch norm folded in; the ReLU is left to the caller."""
     convolution, norm, _ = cast(nn.Sequential, block)
     folded = fuse_conv_bn_eval(cast(nn.Conv2d, convolution), cast(nn.BatchNorm2d, norm))
     folded.weight.data = folded.weight.contiguous(memory_format=torch.channels_last)
-    return folded
+    return EvenRows(folded) if folded.groups > 1 else folded
 
 
 def _all_folded(part: nn.Module) -> nn.Module:

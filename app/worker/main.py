@@ -6,7 +6,7 @@ import signal
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import signals
 from celery.platforms import SecurityWarning
@@ -24,6 +24,9 @@ from app.tracing import open_tracing
 from app.worker.runtime import Runtime, build_runtime, worker_name
 from app.worker.stopping import StopFlag
 
+if TYPE_CHECKING:
+    from app.worker.shared.client import SharedServer
+
 log = logging.getLogger(__name__)
 
 DECODE_LIMIT = 120  # seconds after which a decoding is killed; nobody waits for it any more
@@ -39,6 +42,7 @@ class Worker:
         self.stop = StopFlag()
         self.celery = build_celery(settings)
         self._runtime: Runtime | None = None
+        self._shared: SharedServer | None = None
         self._register()
         signals.worker_process_init.connect(partial(self._start_child, os.getpid()), weak=False)
         signals.worker_shutting_down.connect(self._shutting_down, weak=False)
@@ -66,8 +70,25 @@ class Worker:
             without_heartbeat=True,
             quiet=True,
         )
-        worker.start()
+        if self.is_lane and self.settings.batch > 1:
+            from app.worker.shared.client import SharedServer
+
+            self._shared = SharedServer(
+                device=self.settings.device,
+                threads=self.settings.threads_each(1),
+                most=self.settings.batch,
+                on_end=self._end_without_network,
+            )
+        try:
+            worker.start()
+        finally:
+            if self._shared is not None:
+                self._shared.close()
         return int(worker.exitcode or 0)
+
+    def _end_without_network(self) -> None:
+        log.error("the process that holds the network has ended; the worker ends, too, to be started again")
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _register(self) -> None:
         self.celery.task(self._canary, name=CANARY, acks_late=False)
@@ -86,7 +107,8 @@ class Worker:
             tracing = open_tracing(self.queue)
             tracing.trace_messages()
             signals.worker_process_shutdown.connect(lambda **_: tracing.flush(), weak=False)
-            self._runtime = build_runtime(self.settings, self.queue, self.celery, self.stop, tracing)
+            shared = self._shared.socket if self._shared is not None else None
+            self._runtime = build_runtime(self.settings, self.queue, self.celery, self.stop, tracing, shared=shared)
             if self.is_lane:
                 self._runtime.load_default()
                 self._runtime.audio.start()  # not before: it would take its time from what readiness waits for

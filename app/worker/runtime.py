@@ -26,7 +26,7 @@ from app.worker.stopping import StopFlag
 
 if TYPE_CHECKING:
     from app.worker.confined.decoder import AudioDecoder
-    from model.transcriber import Transcriber
+    from model.listening import Listener
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Runtime:
     celery: Celery
     stop: StopFlag
     tracing: Tracing
+    shared: Path | None = None  # where the process listens that hears for all of this worker
     _audio: "AudioDecoder | None" = None
     _loaded: "dict[str, Loaded]" = field(default_factory=dict)
 
@@ -74,15 +75,19 @@ class Runtime:
         self._loaded = {one: kept for one, kept in self._loaded.items() if one in served}
         return loaded
 
-    def load(self, entry: ModelEntry) -> "Transcriber":
+    def load(self, entry: ModelEntry) -> "Listener":
         """Load a checkpoint.
 
         torch is imported here, in the child: a CUDA device that was opened before a fork cannot be used after it, and
         the workers that only decode need none.
         """
-        from model.transcriber import Transcriber
-
         with self._file(entry) as path:
+            if self.shared is not None:
+                from app.worker.shared.client import SharedListener
+
+                return SharedListener(self.shared, path, entry.sha256)
+            from model.transcriber import Transcriber
+
             threads = self.settings.threads_each(self.settings.concurrency)
             return Transcriber.load(path, sha256=entry.sha256, device=self.settings.device, threads=threads)
 
@@ -116,7 +121,7 @@ class Loaded:
     """A checkpoint that is in memory."""
 
     entry: ModelEntry
-    transcriber: "Transcriber"
+    transcriber: "Listener"
 
 
 def worker_name(settings: Settings, queue: str) -> str:
@@ -124,7 +129,9 @@ def worker_name(settings: Settings, queue: str) -> str:
     return f"{queue}@{settings.worker}"
 
 
-def build_runtime(settings: Settings, queue: str, celery: Celery, stop: StopFlag, tracing: Tracing) -> Runtime:
+def build_runtime(
+    settings: Settings, queue: str, celery: Celery, stop: StopFlag, tracing: Tracing, *, shared: Path | None = None
+) -> Runtime:
     """Open what a working process needs. To be called in the process that works."""
     settings.temporary.mkdir(parents=True, exist_ok=True)
     sessions = session_factory(open_database(settings.database))
@@ -139,4 +146,5 @@ def build_runtime(settings: Settings, queue: str, celery: Celery, stop: StopFlag
         celery=celery,
         stop=stop,
         tracing=tracing,
+        shared=shared,
     )

@@ -40,14 +40,15 @@ from app.storage.interface import (
 )
 from app.worker.results import put_file, store_results
 from app.worker.runtime import Runtime
+from app.worker.shared.client import SharedLostError
 from app.worker.watch import HandBackError, LeaseLostError, TimedOutError, Watch
 from model.audio import AudioLimits
 from model.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-# Before a job is handed back whose store does not answer: the next worker would find it no other way at once.
-STORE_PAUSE = 5.0
+# Before a job is handed back whose store or network is away: the next worker would find it no other way at once.
+PAUSE = 5.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def transcribe(runtime: Runtime, job_id: str) -> bool:
     try:
         leftovers = list(runtime.storage.folders(results_prefix(job_id)))
     except StoreAwayError as error:
-        _wait_for_the_store(settings, job_id, error)
+        _wait_for_others(settings, job_id, error)
         return True  # it was not claimed; the sweeper announces it again
     lease = runtime.jobs.claim(job_id, holder=runtime.worker, seconds=settings.lease_seconds)
     job = runtime.jobs.get(job_id)
@@ -111,8 +112,8 @@ def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
         log.error("job %s: the job table does not answer: %s", job.id, error)
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
-    except StoreAwayError as error:
-        _wait_for_the_store(runtime.settings, job.id, error)
+    except (StoreAwayError, SharedLostError) as error:
+        _wait_for_others(runtime.settings, job.id, error)
         _hand_back(runtime, lease, job)
     except OSError as error:
         log.error("job %s: a file cannot be read or written: %s", job.id, error)
@@ -122,10 +123,10 @@ def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
         _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
 
 
-def _wait_for_the_store(settings: Settings, job_id: str, error: StoreAwayError) -> None:
-    """Say that a job waits again, and leave the store a moment."""
+def _wait_for_others(settings: Settings, job_id: str, error: Exception) -> None:
+    """Say that a job waits again, and leave what is away a moment to come back."""
     log.error("job %s: %s; it waits again", job_id, error)
-    time.sleep(min(STORE_PAUSE, settings.lease_seconds / 3))
+    time.sleep(min(PAUSE, settings.lease_seconds / 3))
 
 
 def _remove_leftovers(runtime: Runtime, job_id: str, revisions: list[str]) -> None:

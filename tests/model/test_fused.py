@@ -1,5 +1,7 @@
 """The network as it is run is the network that was trained."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -84,3 +86,28 @@ def test_mixed_precision_reaches_the_threads(threads: int) -> None:
 def test_an_lstm_of_one_direction_is_refused() -> None:
     with pytest.raises(ValueError, match="bidirectional"):
         BothWays(torch.nn.LSTM(2, 2))
+
+
+EVERY_LENGTH = """
+import torch
+from model.fused import FusedNetwork
+from model.network import NetworkConfig, TranscriptionNetwork
+
+config = NetworkConfig()
+fused = FusedNetwork(TranscriptionNetwork(config).eval())
+for threads in (2, 3, 4, 6):
+    torch.set_num_threads(threads)
+    for n_frames in (*range(1, 26), 163, 254, 255, 301):
+        frames = torch.rand(1, n_frames, config.cqt.n_bins)
+        with torch.inference_mode():
+            exact = fused(frames)
+            with torch.autocast("cpu", torch.bfloat16):
+                rough = fused(frames)
+        for one, other in zip(exact[:3], rough[:3], strict=True):
+            torch.testing.assert_close(one, other, atol=0.1, rtol=0)
+"""
+
+
+def test_bfloat16_ends_for_recordings_of_any_length_on_any_number_of_threads() -> None:
+    """In a process of its own: what goes wrong here is a compiler that never ends."""
+    subprocess.run([sys.executable, "-c", EVERY_LENGTH], check=True, timeout=120)

@@ -15,10 +15,11 @@ from model.activations import Activations, open_activations
 from model.audio import AudioLimits, AudioReader, AudioSummary
 from model.checkpoint import file_sha256, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError, DecodeFailedError
+from model.listening import Progress
 from model.network import NetworkConfig, TranscriptionNetwork
 from model.note import Note
 from model.note_events import DecodingOptions, decode_notes
-from model.transcriber import Progress, Transcriber
+from model.transcriber import Transcriber
 from model.windows import WindowConfig
 from tests.model.files import encode
 from tests.model.signals import SR, TUNE, TUNE_SECONDS, frequency_of, melody, sine
@@ -114,6 +115,15 @@ def test_wav_and_flac_give_the_same_notes_and_a_file_what_the_waveform_gives(
         heard.append(open_activations(tmp_path / kind).values)
     np.testing.assert_array_equal(heard[0], heard[1])
     assert np.abs(heard[0].astype(int) - transcriber.activations(wave).values.astype(int)).max() <= 3
+
+
+def test_windows_heard_together_are_heard_as_alone(transcriber: Transcriber) -> None:
+    wave = melody(TUNE, TUNE_SECONDS)
+    waves = np.stack([wave, wave[::-1], np.zeros_like(wave)])
+    for together, alone in zip(transcriber.hear_together(waves), map(transcriber.hear, waves), strict=True):
+        np.testing.assert_allclose(together.values, alone.values, atol=1)
+        assert together.instruments is not None
+        np.testing.assert_allclose(together.instruments, alone.instruments, atol=1)
 
 
 def test_bfloat16_and_float32_hear_the_same(transcriber: Transcriber) -> None:

@@ -101,7 +101,7 @@ def _put_into_a_worker() -> None:
     from model.transcriber import Transcriber
 
     ConfinedReader.blocks = after_every_block(DECODING, ConfinedReader.blocks)  # type: ignore[method-assign]
-    Transcriber._hear = before_each(NETWORK, Transcriber._hear)  # type: ignore[method-assign]
+    Transcriber.hear = before_each(NETWORK, Transcriber.hear)  # type: ignore[method-assign]
     results.put_file = after_each(WRITING, results.put_file)
     watch.STUCK_SECONDS = float(os.environ.get("STUCK_SECONDS", watch.STUCK_SECONDS))
 
