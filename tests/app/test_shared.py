@@ -17,7 +17,7 @@ from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY
 from model.errors import CheckpointError
 from model.transcriber import Transcriber
 from tests.app.faults.stack import QUICK
-from tests.app.service import Service, finished, running, running_job, short_folder, upload, wait_for
+from tests.app.service import Service, finished, repository, running, running_job, short_folder, upload, wait_for
 from tests.model.signals import TUNE, TUNE_SECONDS, melody
 
 
@@ -122,6 +122,10 @@ def test_the_service_hears_several_recordings_in_one_process(tune: bytes, long_t
         job = running_job(client, long_tune)
         os.kill(shared_process(service), signal.SIGKILL)
         assert finished(client, job)["status"] == "succeeded"
+        with repository(service.configuration().database) as jobs:
+            row = jobs.get(job["id"])
+        assert row is not None
+        assert row.attempts == 1
         wait_for(lambda: ready(client), what="readiness")
     assert "the process that holds the network has ended" in service.log
 

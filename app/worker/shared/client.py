@@ -61,7 +61,7 @@ class SharedListener(Listener):
 
     def hear(self, samples: NDArray[np.float32]) -> Heard:
         """Hear one window: (samples,) -> all its frames."""
-        self._send(np.ascontiguousarray(samples, dtype=np.float32).data)
+        self._send(samples.astype(np.float32, copy=False).tobytes())
         told = self._document()
         if "error" in told:
             raise SharedHearingError(told["error"])
@@ -71,7 +71,7 @@ class SharedListener(Listener):
             instruments = np.frombuffer(self._receive(), dtype=np.uint8).reshape(-1, N_INSTRUMENTS, N_PITCHES)
         return Heard(values, instruments)
 
-    def _send(self, data: bytes | memoryview) -> None:
+    def _send(self, data: bytes) -> None:
         try:
             self._connection.send_bytes(data)
         except OSError as error:

@@ -64,7 +64,7 @@ def converse(connection: Connection, networks: Networks, batcher: Windows) -> No
             reply(connection, instruments=heard.instruments is not None)
             for values in heard:
                 if values is not None:
-                    connection.send_bytes(np.ascontiguousarray(values).data)
+                    connection.send_bytes(values.tobytes())
 
 
 def introduce(connection: Connection, networks: Networks) -> Transcriber | None:
