@@ -1,6 +1,8 @@
-"""Score Spotify's basic-pitch 0.4.0 (its ONNX model, default thresholds) on prepared sets, by our own scoring code.
+"""Score Spotify's basic-pitch 0.4.0 (its ONNX model, default thresholds) and the served network on prepared sets.
 
-    python benchmarks/basic_pitch.py --data data/maps_validation --data data/synth_test --seconds 60
+Both by our own scoring code, one after the other in one run, with the speed of each from WAV files to notes.
+
+    python -m benchmarks.basic_pitch --data data/maps_validation --data data/synth_test --seconds 60
 
 Makes an environment of its own under var/ at the first run, since basic-pitch asks for versions that differ from ours.
 """
@@ -9,16 +11,22 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import soundfile
 import typer
+from numpy.typing import NDArray
 
+from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY
 from model.cqt import CqtConfig
-from training.evaluate import midi_system, score_set, summary, table, write_report
-from training.prepared import SAMPLE_RATE, Json, read_audio, read_manifest
+from model.note_events import DecodingOptions, decode_notes
+from model.transcriber import Transcriber
+from training.evaluate import Heard, Outcome, System, midi_system, score_set, summary, table, write_report
+from training.prepared import SAMPLE_RATE, Json, Recording, read_audio, read_manifest
 
 # basic-pitch itself without what it declares: of the four runtimes for its model we need one.
 PACKAGES = (
@@ -65,27 +73,52 @@ def transcribe_set(python: Path, folder: Path, seconds: float, work: Path) -> fl
     return total / float(spent.split()[1])
 
 
+def hear_set(folder: Path, seconds: float) -> tuple[Outcome, float]:
+    """What the served network makes of a set, and seconds of audio per second."""
+    spent = audio = 0.0
+    transcriber = Transcriber.load(DEFAULT_CHECKPOINT, device="cpu")
+    options = DecodingOptions(**ENTRY["decoding"])
+    transcriber.activations(np.zeros(30 * SAMPLE_RATE, dtype=np.float32))  # basic-pitch has had its first call, too
+
+    def hear(recording: Recording, waveform: NDArray[np.float32]) -> Heard:
+        nonlocal spent, audio
+        begun = time.perf_counter()
+        # From the file, as basic-pitch: it is the same audio again.
+        read = read_audio(folder / f"{recording.id}.wav", n_samples=len(waveform))
+        notes = decode_notes(transcriber.activations(read), options)
+        spent += time.perf_counter() - begun
+        audio += len(waveform) / SAMPLE_RATE
+        return Heard(notes, None)
+
+    return score(folder, hear, seconds), audio / spent
+
+
+def score(folder: Path, system: System, seconds: float) -> Outcome:
+    """Scores of a system on a set."""
+    frame_rate = CqtConfig().frame_rate
+    return score_set(folder, system, first_seconds=seconds, frame_rate=frame_rate, report=lambda _: None)
+
+
 def main(
     data: Annotated[list[Path], typer.Option(help="A prepared set. Repeat for more.")],
     seconds: Annotated[float, typer.Option(help="Take no more than this of each recording.", min=1)] = 60,
     environment: Annotated[Path, typer.Option(help="Where basic-pitch is installed.")] = Path("var/basic-pitch"),
     out: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
 ) -> None:
-    """Score basic-pitch on prepared sets."""
+    """Score both on prepared sets."""
     python = make_environment(environment.absolute())
     results: dict[str, Json] = {}
     for folder in data:
         with tempfile.TemporaryDirectory() as work:
             speed = transcribe_set(python, folder, seconds, Path(work))
-            scored = score_set(
-                folder,
-                midi_system(Path(work)),
-                first_seconds=seconds,
-                frame_rate=CqtConfig().frame_rate,
-                report=lambda _: None,
-            )
-        typer.echo(f"{folder.name}: {speed:.0f} x real time\n{table(scored)}")
-        results[folder.name] = {**summary(scored), "times_real_time": round(speed, 1)}
+            scored = score(folder, midi_system(Path(work)), seconds)
+        ours, our_speed = hear_set(folder, seconds)
+        typer.echo(f"{folder.name}\nbasic-pitch, {speed:.0f} x real time\n{table(scored)}")
+        typer.echo(f"served, {our_speed:.0f} x real time: {our_speed / speed:.1f} x basic-pitch\n{table(ours)}")
+        results[folder.name] = {
+            "basic-pitch": {**summary(scored), "times_real_time": round(speed, 1)},
+            "served": {**summary(ours), "times_real_time": round(our_speed, 1)},
+        }
     if out is not None:
         write_report(out, {"system": "basic-pitch 0.4.0, ONNX", "first_seconds": seconds, "sets": results})
 

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -91,15 +92,21 @@ def running(words: list[str], folder: Path, path: str, **settings: str) -> Itera
 
 
 def post_to_midi(url: str, audio: Path) -> float:
-    """Seconds from the first byte of the POST to the last byte of the MIDI file."""
+    """Seconds from the first byte of the POST to the last byte of the MIDI file; the POST waits for the end."""
     with httpx.Client(base_url=url, timeout=120) as client, audio.open("rb") as file:
         start = time.perf_counter()
-        job = client.post("/v1/transcriptions", files={"file": file}).raise_for_status().json()
-        address = f"/v1/transcriptions/{job['id']}"
-        wait_until(lambda: client.get(address).json()["status"] not in ("queued", "running"), "the end of the job")
-        midi = client.get(f"{address}/midi").raise_for_status().content
+        answer = client.post("/v1/transcriptions", files={"file": file}, headers={"Prefer": "wait=60"})
+        job = answer.raise_for_status().json()
+        wait_until(lambda: ended(client, job), "the end of the job")
+        midi = client.get(job["links"]["midi"]).raise_for_status().content
         assert midi.startswith(b"MThd")
         return time.perf_counter() - start
+
+
+def ended(client: httpx.Client, job: dict[str, Any]) -> bool:
+    """Whether a job has ended; one that came back ended is not asked for again."""
+    running = ("queued", "running")
+    return job["status"] not in running or client.get(job["links"]["self"]).json()["status"] not in running
 
 
 def post_alone(url: str, audio: Path) -> float:

@@ -1,6 +1,6 @@
 """The path from waveform to notes stage by stage, beside what these cores can do.
 
-    python -m benchmarks.stages [--threads 2] [--checkpoint FILE]
+    python -m benchmarks.stages [--threads 2] [--bfloat16] [--checkpoint FILE]
 
 A minute of generated melody. For each stage: its time, its arithmetic, and the share of a matrix product's rate on the
 same cores that it reaches; for stages that only move data, the bytes and the share of a copy's rate. Arithmetic of
@@ -58,14 +58,14 @@ def stages(transcriber: Transcriber) -> list[Stage]:
         raise SystemExit("only networks of kind convolution have these stages")
     wave = generated_music(SECONDS)
     waveform = torch.from_numpy(wave)[None]
-    frames = network.to_frames(waveform)
+    frames = to_frames(network, waveform)
     columns = fused.columns(frames)
     sequences = torch.cat([columns, fused.context(columns)], dim=3)[0]
     outputs = fused(frames)
     heard = transcriber.activations(wave)
     n_frames, n_pitches = columns.shape[1:3]
     found = [
-        counted("variable-Q transform", lambda: network.to_frames(waveform)),
+        counted("variable-Q transform", lambda: to_frames(network, waveform)),
         counted("convolutions", lambda: fused.columns(frames)),
         Stage("keyboard's LSTM", lambda: fused.context(columns), lstm_flops(network.context.lstm, n_frames)),
         Stage("shared LSTM", lambda: fused.lstm(sequences), lstm_flops(network.lstm, n_frames * n_pitches)),
@@ -77,6 +77,12 @@ def stages(transcriber: Transcriber) -> list[Stage]:
         Stage("to bytes", lambda: to_bytes(outputs), bytes=3.0 * n_frames * n_pitches * (4 + 1)),
         Stage("decoding", lambda: decode_notes(heard, DecodingOptions())),
     ]
+
+
+def to_frames(network: TranscriptionNetwork, waveform: torch.Tensor) -> torch.Tensor:
+    """The transform, in float32 as always."""
+    with torch.autocast("cpu", enabled=False):
+        return network.to_frames(waveform)
 
 
 def row(stage: Stage, *, matrix_rate: float, copy_rate: float) -> str:
@@ -96,17 +102,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT)
+    parser.add_argument("--bfloat16", action="store_true", help="mixed precision; the transform stays in float32")
     arguments = parser.parse_args()
     transcriber = Transcriber.load(arguments.checkpoint, device="cpu", threads=arguments.threads)
-    transcriber.bfloat16 = False
-    matrix, block = torch.randn(SIZE, SIZE), torch.zeros(COPIED, dtype=torch.uint8)
-    matrix_rate = 2.0 * SIZE**3 / best_of_three(lambda: matrix @ matrix)
-    copy_rate = 2.0 * COPIED / best_of_three(block.clone)
-    print(f"{SECONDS:.0f} s of audio, {arguments.threads} threads, float32, PyTorch {torch.__version__}; ", end="")
-    print(f"a matrix product does {matrix_rate / 1e9:.0f} GFLOP/s, a copy moves {copy_rate / 1e9:.1f} GB/s\n")
-    print("| stage | ms | work | share of the matrix product's rate |\n|---|---|---|---|")
-    for stage in stages(transcriber):
-        print(row(stage, matrix_rate=matrix_rate, copy_rate=copy_rate))
+    transcriber.bfloat16 = arguments.bfloat16
+    precision = "bfloat16" if arguments.bfloat16 else "float32"
+    with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bfloat16):
+        matrix, block = torch.randn(SIZE, SIZE), torch.zeros(COPIED, dtype=torch.uint8)
+        matrix = matrix.bfloat16() if arguments.bfloat16 else matrix
+        matrix_rate = 2.0 * SIZE**3 / best_of_three(lambda: matrix @ matrix)
+        copy_rate = 2.0 * COPIED / best_of_three(block.clone)
+        print(
+            f"{SECONDS:.0f} s of audio, {arguments.threads} threads, {precision}, PyTorch {torch.__version__}; ", end=""
+        )
+        print(f"a matrix product does {matrix_rate / 1e9:.0f} GFLOP/s, a copy moves {copy_rate / 1e9:.1f} GB/s\n")
+        print("| stage | ms | work | share of the matrix product's rate |\n|---|---|---|---|")
+        for stage in stages(transcriber):
+            print(row(stage, matrix_rate=matrix_rate, copy_rate=copy_rate))
 
 
 if __name__ == "__main__":

@@ -95,8 +95,8 @@ class _Threads:
 def _single_threads(size: int) -> ThreadPoolExecutor:
     """A pool whose threads compute alone.
 
-    The number of threads belongs to the thread that sets it, but a new thread takes over what was set last, wherever.
-    So all are started here, and afterwards the caller's own number is set once more.
+    The number of threads belongs to the thread that sets it, but a thread takes over what was set last, wherever, when
+    it is first asked or computes. So all are started and asked here, and then the caller's own number is set once more.
     """
     n_threads = torch.get_num_threads()
     started = threading.Barrier(size + 1)
@@ -110,4 +110,5 @@ def _single_threads(size: int) -> ThreadPoolExecutor:
 
 def _compute_alone(started: threading.Barrier) -> None:
     torch.set_num_threads(1)
+    torch.get_num_threads()
     started.wait()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ import torch
 from model.cqt import CqtConfig
 from model.fused import FusedNetwork
 from model.network import NetworkConfig, TranscriptionNetwork
-from model.recurrence import BothWays
+from model.recurrence import BothWays, _single_threads
 
 SMALL = NetworkConfig(
     cqt=CqtConfig(n_octaves=8),
@@ -111,3 +112,15 @@ for threads in (2, 3, 4, 6):
 def test_bfloat16_ends_for_recordings_of_any_length_on_any_number_of_threads() -> None:
     """In a process of its own: what goes wrong here is a compiler that never ends."""
     subprocess.run([sys.executable, "-c", EVERY_LENGTH], check=True, timeout=120)
+
+
+def test_each_direction_computes_with_one_thread(threads: int) -> None:
+    """Asked by both at the same time: with threads of their own they would wait for each other's for ever longer."""
+    pool, meeting = _single_threads(2), threading.Barrier(2)
+
+    def ask() -> int:
+        meeting.wait(timeout=10)
+        return torch.get_num_threads()
+
+    assert [answer.result() for answer in (pool.submit(ask), pool.submit(ask))] == [1, 1]
+    assert torch.get_num_threads() == threads
