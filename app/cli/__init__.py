@@ -8,6 +8,7 @@ import typer
 
 from app.cli import keys, webhooks
 from app.cli.common import read_settings, refuse
+from app.cores import spin_briefly
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -50,6 +51,7 @@ def transcribe(
 
     One bad file does not stop the others. Exit status: 0 all were transcribed, 1 some were not, 2 wrong usage.
     """
+    spin_briefly()
     from app.cli.transcribe import UsageError, transcribe_files
 
     options = {

@@ -1,12 +1,13 @@
 """Threads follow from the cores that a process really has."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from app.cores import usable_cores
+from app.cores import SPIN_ROUNDS, spin_briefly, usable_cores
 from app.settings import Settings
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
@@ -57,3 +58,12 @@ def test_recordings_that_run_at_once_share_the_cores(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("app.settings.usable_cores", lambda: 8)
     assert [Settings().threads_each(processes) for processes in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
     assert Settings(threads=3).threads_each(4) == 3
+
+
+def test_threads_spin_briefly_unless_the_operator_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    spin_briefly()
+    assert os.environ["GOMP_SPINCOUNT"] == str(SPIN_ROUNDS)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    spin_briefly()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
