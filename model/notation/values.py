@@ -158,7 +158,7 @@ def dealt(
     return staff, voice
 
 
-OVERLAPPING = 0.15  # of the notes must begin while so many others go on, for a voice more
+OVERLAPPING = 0.05  # of the notes must begin while so many others go on, for a voice more
 
 
 def voices_needed(starts: NDArray[np.int64], ends: NDArray[np.float64], most: int) -> int:
