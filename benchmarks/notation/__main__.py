@@ -3,6 +3,8 @@
     python -m benchmarks.notation                    the half for reports; --half tuning for the other
     python -m benchmarks.notation --soundfont FILE   through FluidSynth and the served checkpoint
     python -m benchmarks.notation fit                counts model/notation/profile.json anew in the tuning half
+    python -m benchmarks.notation learn              learns model/notation/choice.json anew, in the tuning half and 680
+                                                     excerpts of other works; some 20 minutes
 
 Needs music21 and partitura (``pip install -e '.[scores]'``); scores are read once and kept in --cache.
 """
@@ -15,11 +17,13 @@ import numpy as np
 
 from benchmarks.notation.fitting import fit
 from benchmarks.notation.measures import NAMES, Written, measure
+from benchmarks.notation.more import load_more
 from benchmarks.notation.playing import Performance, play
 from benchmarks.notation.readers import ours, plain
 from benchmarks.notation.scores import load_scores
 from model.note import Note
 
+PLAYED = 2  # performances of each score to learn from
 Reader = Callable[[list[Note]], Written]
 
 
@@ -37,7 +41,7 @@ def line(name: str, rows: list[dict[str, float]]) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("report", "fit"), default="report")
+    parser.add_argument("what", nargs="?", choices=("report", "fit", "learn"), default="report")
     parser.add_argument("--half", choices=("report", "tuning"), default="report")
     parser.add_argument("--soundfont", type=Path, help="play through FluidSynth with this soundfont, and transcribe")
     parser.add_argument("--cache", type=Path, default=Path("notation-scores.pickle"))
@@ -45,8 +49,17 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="a line for each score, too")
     options = parser.parse_args()
     tuning, report = load_scores(options.cache)
-    chosen = tuning if options.what == "fit" or options.half == "tuning" else report
-    performances = [play(score, seed=options.seed + i) for i, score in enumerate(chosen)]
+    if options.what == "learn":
+        from benchmarks.notation.learning import examples, learn, validate, write
+
+        more = load_more(options.cache.with_suffix(".more.pickle"), report)
+        known = {score.name for score in more}
+        chosen = list(examples([*more, *(score for score in tuning if score.name not in known)], times=PLAYED))
+        print({name: round(worth, 3) for name, worth in validate(chosen).items()})
+        write(learn(chosen))
+        return
+    half = tuning if options.what == "fit" or options.half == "tuning" else report
+    performances = [play(score, seed=options.seed + i) for i, score in enumerate(half)]
     if options.what == "fit":
         fit(performances)
         return

@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,8 +76,7 @@ def load_scores(cache: Path, *, seed: int = 0) -> tuple[list[Score], list[Score]
     rng = np.random.default_rng(seed)
     works: dict[tuple[Group, str], list[Path]] = {}
     for group, path in chosen_files(rng):
-        work = path.parent.name if path.parent.parent.name != "corpus" else path.stem
-        works.setdefault((group, work), []).append(path)
+        works.setdefault((group, work_of(path)), []).append(path)
     names = sorted(works)
     by_group = {group: [name for name in names if name[0] == group] for group in {name[0] for name in names}}
     tuning: list[Score] = []
@@ -88,6 +88,11 @@ def load_scores(cache: Path, *, seed: int = 0) -> tuple[list[Score], list[Score]
                 half.extend(read(path, group))
     cache.write_bytes(pickle.dumps((tuning, report)))
     return tuning, report
+
+
+def work_of(path: Path) -> str:
+    """What is never cut in two: the work that a file is a movement of."""
+    return path.parent.name if path.parent.parent.name != "corpus" else path.stem
 
 
 def chosen_files(rng: np.random.Generator) -> Iterator[tuple[Group, Path]]:
@@ -104,9 +109,9 @@ def chosen_files(rng: np.random.Generator) -> Iterator[tuple[Group, Path]]:
             yield "piano", path
         elif name.startswith(CHAMBER) and path.stat().st_size < LARGEST_FILE:
             yield "chamber", path
-    for group, (prefix, count) in DRAWN.items():
+    for group, (prefix, many) in DRAWN.items():
         group_paths = [path for path, name in names.items() if name.startswith(prefix)]
-        for i in sorted(rng.choice(len(group_paths), size=count, replace=False)):
+        for i in sorted(rng.choice(len(group_paths), size=many, replace=False)):
             yield group, group_paths[i]
 
 
@@ -115,22 +120,24 @@ def read(path: Path, group: Group) -> Iterator[Score]:
     name = f"{path.parent.name}/{path.stem}"
     if path.suffix == ".abc":
         path = Path(converter.parse(path).write("musicxml"))
+    yield from islice(excerpts(path, name, group), MAX_SECTIONS)
+
+
+def excerpts(path: Path, name: str, group: Group) -> Iterator[Score]:
+    """All sections of a file that stay in one time signature and one key signature and are long enough."""
     try:
         parts = list(partitura.load_score(str(path)).parts)
     except UNREADABLE:
         return
     notes = all_notes(parts, group)
-    found = 0
+    found = count()
     for metre, fifths, start, bars, stop in sections(parts[0]):
         inside = tuple(moved(n, bars[0]) for n in notes if start <= n.onset < stop)
         if len(bars) < MIN_BARS or len(inside) < MIN_NOTES:
             continue
         yield Score(
-            f"{name}:{found}", group, metre, key_of(notes, fifths), tuple(bar - bars[0] for bar in bars), inside
+            f"{name}:{next(found)}", group, metre, key_of(notes, fifths), tuple(bar - bars[0] for bar in bars), inside
         )
-        found += 1
-        if found == MAX_SECTIONS:
-            return
 
 
 Section = tuple[Metre, int, Fraction, list[Fraction], Fraction]  # with sharps, start, downbeats and end
@@ -195,6 +202,8 @@ def all_notes(parts: list[Any], group: Group) -> list[ScoreNote]:
     notes = []
     for number, part in enumerate(parts):
         array = part.note_array(include_staff=True, include_grace_notes=True)
+        if len(array) == 0:
+            continue
         program = program_of(part.part_name or "", group, number, len(parts), two_staves=int(array["staff"].max()) > 1)
         for row in array:
             staff = int(number >= len(parts) / 2) if group == "chorale" else max(0, min(1, int(row["staff"]) - 1))
@@ -212,7 +221,7 @@ def moved(note: ScoreNote, origin: Fraction) -> ScoreNote:
     return replace(note, onset=note.onset - origin)
 
 
-def program_of(name: str, group: Group, number: int, count: int, *, two_staves: bool) -> int:
+def program_of(name: str, group: Group, number: int, parts: int, *, two_staves: bool) -> int:
     """What plays a part."""
     if group != "chamber":
         return FLUTE if group == "tune" else 0
@@ -221,4 +230,4 @@ def program_of(name: str, group: Group, number: int, count: int, *, two_staves: 
     named = next((program for word, program in NAMED.items() if word in name.lower()), None)
     if named is not None:
         return named
-    return QUARTET[number] if count == len(QUARTET) else SUNG
+    return QUARTET[number] if parts == len(QUARTET) else SUNG

@@ -1,21 +1,22 @@
-"""The choice of a time signature and its beats, among all readings of what the tracker found."""
+"""The time signature and its beats: the likeliest of all readings of what the tracker found."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.notation.beats import PATTERNS, Beats, Pattern, track
+from model.notation.beats import PATTERNS, REGIONS, Beats, Pattern, track
+from model.notation.choice import load_choice
 from model.notation.events import Events
-from model.notation.grid import PARTS, place, refine
-from model.notation.metre import Reading, evidence_weight, features, load_profile, readings, score, tempo_score
+from model.notation.evidence import evidence, hear
+from model.notation.grid import PARTS, refine
+from model.notation.metre import Reading, features, load_profile, readings
 from model.notation.types import Metre, NotationOptions
 from model.note import Note
 
 FEWEST_EVENTS = 4  # fewer tell nothing of beats
 PLAIN_TEMPO, PLAIN_METRE = 120.0, Metre(4, 4)
 AUDIO_WEIGHT, AUDIO_NEAR_SECONDS = 0.25, 0.06  # of an attack in the audio that is near no note
-TRACKER = 0.25  # how much the tracker's likelihood counts beside that of the bars
 
 
 def pattern_of(metre: Metre) -> Pattern:
@@ -48,24 +49,28 @@ def barred(
     if len(events.times) < FEWEST_EVENTS:
         return plain(events.times, end, options)
     times, weights = with_audio(events, onsets)
-    bins, profile = features(notes, events), load_profile()
-    weight = evidence_weight(len(times))
-    best: tuple[float, Reading, Beats] | None = None
-    for beats, names in tracked(times, weights, options):
-        positions = place(events.times, beats.times, beats.pattern)
-        interval = float(np.median(np.diff(beats.times)))
-        for reading in allowed(readings(beats.pattern, names), beats, options):
-            name = f"{reading.metre.numerator}/{reading.metre.denominator}"
-            value = weight * TRACKER * beats.score + score(positions, bins, reading, profile)
-            value += profile.prior.get(name, 0.0) + tempo_score(reading.metre, interval * reading.beat / PARTS)
-            if best is None or value > best[0]:
-                best = value, reading, beats
-    if best is None:
-        raise AssertionError("every time signature has a reading")
-    _, reading, beats = best
+    candidates = considered(notes, events, list(tracked(times, weights, options)), options)
+    likeliest = int(load_choice().log_odds(np.array([numbers for _, _, numbers in candidates])).argmax())
+    reading, beats, _ = candidates[likeliest]
     grid = beats_of(reading, beats.times, events.times[0], end)
     grid = refine(times, weights, grid, pattern_of(reading.metre))
     return reading.metre, pinned(grid, options.first_downbeat)
+
+
+def considered(
+    notes: list[Note], events: Events, found: list[tuple[Beats, list[str]]], options: NotationOptions
+) -> list[tuple[Reading, Beats, NDArray[np.float64]]]:
+    """All readings of the tracker's beats that agree with what is known, and the evidence for each."""
+    bins, profile = features(notes, events), load_profile()
+    best = max(beats.score for beats, _ in found)
+    result = []
+    for beats, names in found:
+        heard = hear(notes, events, beats, bins, best=best)
+        for reading in allowed(readings(beats.pattern, names), beats, options):
+            result.append((reading, beats, evidence(heard, reading, profile)))
+    if not result:
+        raise AssertionError("every time signature has a reading")
+    return result
 
 
 def plain(times: NDArray[np.float64], end: float, options: NotationOptions) -> tuple[Metre, NDArray[np.float64]]:
@@ -102,7 +107,22 @@ def tracked(
         # A known tempo is that of the written beats, which the tracker then has to find in their own pattern.
         mine = [n for n in names if options.tempo is None or pattern_of(metre_named(n)) == pattern]
         if mine:
-            yield track(times, weights, pattern, interval=60 / options.tempo if options.tempo else None), mine
+            yield from ((beats, mine) for beats in _in_regions(times, weights, pattern, options.tempo))
+
+
+def _in_regions(
+    times: NDArray[np.float64], weights: NDArray[np.float64], pattern: Pattern, tempo: float | None
+) -> Iterator[Beats]:
+    """The likeliest beats of each region of tempo, or of the known one."""
+    if tempo is not None:
+        yield track(times, weights, pattern, interval=60 / tempo)
+        return
+    found: list[Beats] = []
+    for region in REGIONS:
+        beats = track(times, weights, pattern, between=region)
+        if not any(np.array_equal(beats.times, other.times) for other in found):
+            found.append(beats)
+            yield beats
 
 
 def metre_named(name: str) -> Metre:

@@ -19,6 +19,8 @@ PATTERNS: tuple[Pattern, ...] = ("simple", "compound")
 
 FRAME = 0.01  # seconds
 SHORTEST, LONGEST = 0.25, 1.6  # seconds between beats: 240 to 37 a minute
+# Looked through one by one: within an octave the beats cannot waver between a length and its double.
+REGIONS = ((SHORTEST, 0.5), (0.42, 0.85), (0.75, LONGEST))
 SPREAD = 0.022  # standard deviation of an attack around its place, seconds
 TEMPO_SCALE = 0.04  # a change of log tempo from beat to beat by this costs a factor e
 REACH = 0.3  # log tempo does not change by more
@@ -61,7 +63,12 @@ class Beats:
 
 
 def track(
-    times: NDArray[np.float64], weights: NDArray[np.float64], pattern: Pattern, *, interval: float | None = None
+    times: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    pattern: Pattern,
+    *,
+    interval: float | None = None,
+    between: tuple[float, float] = (SHORTEST, LONGEST),
 ) -> Beats:
     """Find the likeliest beats.
 
@@ -72,12 +79,14 @@ def track(
     pattern : str
     interval : float, optional
         Mean seconds between beats, where it is known.
+    between : (float, float)
+        Else the shortest and longest, in seconds.
 
     Returns
     -------
     Beats
     """
-    lengths = interval_lengths(interval)
+    lengths = interval_lengths(interval, between)
     pad = int(lengths[-1])
     start = times[0] - pad * FRAME
     frames = np.round((times - start) / FRAME).astype(np.int64)
@@ -92,9 +101,9 @@ def track(
     return Beats(start + np.array(beats) * FRAME, pattern, score)
 
 
-def interval_lengths(interval: float | None) -> NDArray[np.int64]:
+def interval_lengths(interval: float | None, between: tuple[float, float]) -> NDArray[np.int64]:
     """Lengths tried, in frames, rising: steps of 2.5 % or one frame. Near ``interval`` alone where it is given."""
-    shortest, longest = (SHORTEST, LONGEST) if interval is None else (interval / KNOWN_WITHIN, interval * KNOWN_WITHIN)
+    shortest, longest = between if interval is None else (interval / KNOWN_WITHIN, interval * KNOWN_WITHIN)
     count = int(np.log(longest / shortest) / 0.025) + 2
     lengths = np.unique(np.round(np.geomspace(shortest, longest, count) / FRAME).astype(np.int64))
     return lengths[lengths >= 4]

@@ -64,7 +64,8 @@ def place(times: NDArray[np.float64], beats: NDArray[np.float64], pattern: Patte
     alike[chosen[:-1], np.arange(1, len(length))] = ALIKE
     alike[chosen[1:], np.arange(len(length) - 1)] += ALIKE
     chosen = (costs - alike).argmin(axis=0)
-    return np.maximum.accumulate(at * PARTS + slots[chosen[at], np.arange(len(times))])
+    # Beats that were moved may leave the first attack a little before them.
+    return np.maximum.accumulate(np.maximum(at * PARTS + slots[chosen[at], np.arange(len(times))], 0))
 
 
 def refine(

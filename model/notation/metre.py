@@ -153,22 +153,28 @@ def levels(places: NDArray[np.int64], reading: Reading) -> NDArray[np.int64]:
     return result
 
 
-def score(places: NDArray[np.int64], bins: dict[str, NDArray[np.int64]], reading: Reading, profile: Profile) -> float:
-    """Log likelihood of the attacks under a reading."""
-    name = likest(reading.metre, profile)
-    level = levels(places, reading)
-    # What the levels explain of the features, over what their mixture explains: a piece of equal notes tells nothing.
+def explained(
+    level: NDArray[np.int64], bins: dict[str, NDArray[np.int64]], tables: dict[str, NDArray[np.float64]]
+) -> list[float]:
+    """What the levels explain of each feature, over what their mixture explains, in log: equal notes tell nothing."""
     shares = np.bincount(level, minlength=N_LEVELS) / len(level)
-    said = 0.0
-    for feature, table in profile.features[name].items():
-        chance = table[:, bins[feature]]  # (levels, attacks)
-        said += float(np.log(chance[level, np.arange(len(level))] / (shares @ chance)).sum())
-    occupied = np.bincount(levels(np.unique(places), reading), minlength=N_LEVELS)
+    said = []
+    for feature, table in tables.items():
+        mixture = np.log(table / (shares @ table))
+        said.append(float(mixture[level, bins[feature]].sum()))
+    return said
+
+
+def filled(
+    places: NDArray[np.int64], reading: Reading, usual: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """Places of each level that have an attack, those that have none, and how usual that is, in log."""
+    level = levels(np.unique(places), reading)
+    occupied = np.bincount(level, minlength=N_LEVELS)
     bar = np.bincount(levels(np.arange(reading.bar), replace(reading, start=0)), minlength=N_LEVELS)
     empty = np.maximum(bar * (places[-1] - places[0] + 1) / reading.bar - occupied, 0)
-    usual = PIECES_ALIKE * profile.occupied[name], PIECES_ALIKE * (1 - profile.occupied[name])
-    filled = float((betaln(occupied + usual[0], empty + usual[1]) - betaln(*usual)).sum())
-    return evidence_weight(len(places)) * said + filled
+    alike = PIECES_ALIKE * usual, PIECES_ALIKE * (1 - usual)
+    return occupied, empty, float((betaln(occupied + alike[0], empty + alike[1]) - betaln(*alike)).sum())
 
 
 def likest(metre: Metre, profile: Profile) -> str:
@@ -202,8 +208,8 @@ def readings(pattern: Pattern, names: list[str]) -> Iterator[Reading]:
 def beat_lengths(pattern: Pattern, *, compound: bool) -> tuple[int, ...]:
     """What the beat of a bar may be, in `PARTS` of the tracker's beat."""
     if pattern == "simple":
-        return (3 * PARTS, 3 * PARTS // 2) if compound else (PARTS // 2, PARTS, 2 * PARTS)
-    return (PARTS, 2 * PARTS) if compound else (PARTS // 3, 2 * PARTS // 3)
+        return (3 * PARTS,) if compound else (PARTS, 2 * PARTS)
+    return (PARTS,) if compound else (PARTS // 3,)
 
 
 def tempo_score(metre: Metre, seconds: float) -> float:

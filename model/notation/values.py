@@ -42,7 +42,7 @@ HELD_SPREAD = 0.25  # of the log of the share of its time that a note is held
 OFF_GRID = 1.5  # for an end between the places that its onset allows
 TO_NEXT: dict[Detail, float] = {
     "full": 0.7,
-    "readable": 0.45,
+    "readable": 0.65,
     "melody": 0.4,
 }  # held so much of the way, it goes all of it
 LEAST_HELD, USUALLY_HELD = 0.5, 0.85
@@ -158,7 +158,7 @@ def dealt(
     return staff, voice
 
 
-OVERLAPPING = 0.15  # of the notes must begin while so many others go on, for a voice more
+OVERLAPPING = 0.05  # of the notes must begin while so many others go on, for a voice more
 
 
 def voices_needed(starts: NDArray[np.int64], ends: NDArray[np.float64], most: int) -> int:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from model.errors import OptionError
 from model.notation.analysis import analyse
+from model.notation.grid import PARTS, place
 from model.notation.types import Key, Metre, NotationOptions, Rhythm
 from model.note import Note
 from tests.model.notation.melodies import ODE, ode
@@ -166,8 +167,9 @@ def test_the_melody_is_one_line_of_highest_notes() -> None:
 
 def test_staccato_is_written_out_where_it_should_be_readable_and_kept_in_full() -> None:
     rng_free = [replace(note, offset=note.onset + 0.6 * (note.offset - note.onset)) for note in ode()]
-    readable = analyse(rng_free, overrides=NotationOptions(detail="readable"))
-    full = analyse(rng_free, overrides=NotationOptions(detail="full"))
+    # Short notes could be eighths at half the tempo, too.
+    readable = analyse(rng_free, overrides=NotationOptions(tempo=100.0, detail="readable"))
+    full = analyse(rng_free, overrides=NotationOptions(tempo=100.0, detail="full"))
     assert sum(note.duration for note in full.notes) < sum(note.duration for note in readable.notes)
     assert {note.duration for note in readable.notes} <= {Fraction(n, 2) for n in (1, 2, 3, 4, 8)}
 
@@ -222,6 +224,35 @@ def test_any_notes_give_a_score_that_holds_together(notes: list[Note], detail: s
     assert_holds_together(notes, rhythm)
     if detail != "melody":
         assert {(n.program, n.pitch) for n in notes} == {(n.program, n.pitch) for n in rhythm.notes}
+
+
+def test_an_attack_just_before_the_beats_is_on_the_first() -> None:
+    beats = np.array([0.105, 1.62, 3.16])
+    assert place(np.array([0.0, 0.11, 1.6]), beats, "simple").tolist() == [0, 0, PARTS]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("shift", [0.137])
+def test_forty_minutes_are_read_in_bounded_time(shift: float) -> None:
+    """Off any grid of tenths, too; a tune over and over for 40 minutes."""
+    once = [replace(n, onset=n.onset + shift, offset=n.offset + shift) for n in ode(start=0.5)]
+    length = 16 * 2.4
+    notes = [
+        replace(n, onset=n.onset + k * length, offset=n.offset + k * length)
+        for k in range(int(2400 / length))
+        for n in once
+    ]
+    rhythm = analyse(notes)
+    assert rhythm.metre == Metre(4, 4)
+    assert rhythm.beats[-1] > 2300
+    assert len(rhythm.notes) == len(notes)
+
+
+def test_free_rhythm_gives_a_score_that_holds_together() -> None:
+    rng = np.random.default_rng(3)
+    onsets = np.cumsum(rng.gamma(1.2, 0.5, size=150))
+    notes = [Note(float(t), int(rng.integers(40, 90)), float(t + rng.uniform(0.1, 2.0))) for t in onsets]
+    assert_holds_together(notes, analyse(notes))
 
 
 def assert_holds_together(notes: list[Note], rhythm: Rhythm) -> None:

@@ -69,6 +69,6 @@ def test_an_empty_piece_is_a_file() -> None:
 
 
 def test_an_upbeat_is_the_end_of_a_bar() -> None:
-    rhythm = analyse(ode(), overrides=NotationOptions(metre=(4, 4), first_downbeat=1.6))
+    rhythm = analyse(ode(), overrides=NotationOptions(tempo=100.0, metre=(4, 4), first_downbeat=1.6))
     file = to_quantized_midi(rhythm)
     assert starts(file)[0][0] == 3
