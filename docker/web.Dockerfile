@@ -10,13 +10,15 @@ FROM ${BASE} AS packages
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 COPY requirements-web.lock /build/
-# pip and its like are needed to build only and stay here.
+# pip and its like are needed to build only and stay here, as do the descriptions of all of Amazon's services but the bucket.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 -m venv --without-pip /opt/amt/packages \
  && python3 -m venv /build/tools \
  && /build/tools/bin/pip --python /opt/amt/packages/bin/python3 install --disable-pip-version-check --no-cache-dir \
         --no-deps --require-hashes --only-binary :all: -r /build/requirements-web.lock \
- && find /opt/amt/packages -name tests -type d -prune -exec rm -r {} +
+ && site=$(echo /opt/amt/packages/lib/python3*/site-packages) \
+ && find "${site}/botocore/data" -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -r {} + \
+ && find "${site}" -name tests -type d -prune -exec rm -r {} +
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -26,9 +28,12 @@ LABEL org.opencontainers.image.title="amt: the web half" \
       org.opencontainers.image.licenses="MIT AND CC-BY-NC-SA-4.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-RUN groupadd --system --gid 10001 amt \
- && useradd --system --uid 10001 --gid amt --no-create-home --home-dir /var/lib/amt --shell /usr/sbin/nologin amt \
- && install -d -o amt -g amt -m 700 /var/lib/amt
+# Without the base's own installers.
+RUN groupadd --gid 10001 amt \
+ && useradd --no-log-init --uid 10001 --gid amt --no-create-home --home-dir /var/lib/amt --shell /usr/sbin/nologin amt \
+ && install -d -o amt -g amt -m 700 /var/lib/amt \
+ && rm -rf /usr/local/bin/pip* /usr/local/bin/wheel /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip \
+        /usr/lib/python3*/ensurepip /usr/share/python-wheels
 COPY --from=packages /opt/amt/packages /opt/amt/packages
 COPY LICENSE /opt/amt/
 COPY app /opt/amt/code/app

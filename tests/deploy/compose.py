@@ -9,7 +9,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {"POSTGRES_PASSWORD": "0f" * 20, "REDIS_PASSWORD": "1e" * 20}
-PROFILES = ("gpu", "monitoring", "edge")
+PROFILES = ("long", "gpu", "monitoring", "edge")
 
 
 def compose(*words: str, files: tuple[str, ...] = (), **values: str) -> "subprocess.CompletedProcess[str]":

@@ -10,7 +10,7 @@ from app.settings import Settings
 from app.supervisor.supervisor import parts
 from tests.deploy.compose import GOOD, ROOT, compose, services
 
-OURS = {"preflight", "migrate", "api", "worker", "decoder", "sweeper", "worker-gpu"}
+OURS = {"preflight", "migrate", "api", "worker", "worker-long", "decoder", "sweeper", "worker-gpu"}
 ONCE = {"preflight", "migrate"}
 
 
@@ -23,7 +23,7 @@ def test_all_parts_of_the_service_are_there(stack: dict[str, dict[str, Any]]) ->
     """Each as `amt serve` would start it."""
     assert set(stack) == OURS | {"postgres", "redis", "prometheus", "grafana", "edge"}
     commands = [service["command"] for name, service in stack.items() if name in OURS - ONCE]
-    for _, words, _ in parts(Settings()):
+    for _, words, _ in parts(Settings(long_seconds=1200)):
         assert words in commands
 
 
@@ -70,7 +70,7 @@ def test_only_api_edge_and_dashboard_are_published(stack: dict[str, dict[str, An
 def test_workers_have_no_way_out(stack: dict[str, dict[str, Any]]) -> None:
     networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["networks"]
     inside = {name for name, network in networks.items() if (network or {}).get("internal")}
-    for name in ("worker", "decoder", "worker-gpu", "postgres", "redis", "migrate"):
+    for name in ("worker", "worker-long", "decoder", "worker-gpu", "postgres", "redis", "migrate"):
         assert set(stack[name]["networks"]) <= inside, name
     assert stack["preflight"]["network_mode"] == "none"
     assert set(stack["sweeper"]["networks"]) - inside == {"egress"}
@@ -78,14 +78,25 @@ def test_workers_have_no_way_out(stack: dict[str, dict[str, Any]]) -> None:
 
 def test_with_a_bucket_workers_get_one() -> None:
     stack = services(files=("docker/compose.bucket.yml",))
-    for name in ("worker", "decoder", "worker-gpu"):
+    for name in ("worker", "worker-long", "decoder", "worker-gpu"):
         assert set(stack[name]["networks"]) == {"back", "egress"}
 
 
 def test_containers_are_given_longer_to_stop_than_their_parts_need(stack: dict[str, dict[str, Any]]) -> None:
-    needed = {tuple(words): grace for _, words, grace in parts(Settings())}
+    needed = {tuple(words): grace for _, words, grace in parts(Settings(long_seconds=1200))}
     for name in OURS - ONCE:
         assert _seconds(stack[name]["stop_grace_period"]) > needed[tuple(stack[name]["command"])], name
+
+
+def test_the_length_that_divides_the_lanes_is_the_same_for_all() -> None:
+    stack = services(AMT_LONG_SECONDS="1200")
+    assert {stack[name]["environment"]["AMT_LONG_SECONDS"] for name in OURS} == {"1200"}
+    assert stack["worker-long"]["profiles"] == ["long"]
+    asked = {
+        name: service["healthcheck"]["test"][1].partition(";")[0] for name, service in stack.items() if "worker" in name
+    }
+    assert asked["worker-long"] == "amt health transcribe-long"
+    assert asked["worker"] == asked["worker-gpu"] == "amt health transcribe"
 
 
 def test_every_variable_of_a_container_is_a_setting(stack: dict[str, dict[str, Any]]) -> None:
