@@ -5,7 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-
 # Rounds for which OpenMP's threads wait for the next piece of work before they sleep (GNU's, which PyTorch brings).
 # Its own 300,000 are some milliseconds, in which they take the core from whoever has work: two networks on the same two
 # cores ran ten times slower for it. A twentieth of a millisecond is enough between two layers of the network.
