@@ -42,9 +42,6 @@ ENOUGH_ATTACKS = 200
 # How full a level is differs from piece to piece (some have no eighths): its probability is drawn from a beta
 # distribution of the counted mean and this concentration.
 PIECES_ALIKE = 6.0
-USUAL_BEAT = {1: 1.2, 2: 0.9, 4: 0.62, 8: 0.38, 16: 0.38}  # seconds, by the denominator
-USUAL_COMPOUND_BEAT = 0.85
-BEAT_SPREAD = 0.2  # standard deviation of its logarithm: narrower than music's, since levels alone hardly tell octaves
 
 
 @dataclass(frozen=True)
@@ -210,12 +207,6 @@ def beat_lengths(pattern: Pattern, *, compound: bool) -> tuple[int, ...]:
     if pattern == "simple":
         return (3 * PARTS,) if compound else (PARTS, 2 * PARTS)
     return (PARTS,) if compound else (PARTS // 3,)
-
-
-def tempo_score(metre: Metre, seconds: float) -> float:
-    """Log prior of a beat of this length."""
-    usual = USUAL_COMPOUND_BEAT if metre.compound else USUAL_BEAT[metre.denominator]
-    return -0.5 * float((np.log(seconds / usual) / BEAT_SPREAD) ** 2)
 
 
 def evidence_weight(attacks: int) -> float:
