@@ -98,13 +98,17 @@ class FusedNetwork(nn.Module):
         return written.view(n_frames, batch, -1, pitches).permute(1, 0, 3, 2)
 
 
-class EvenRows(nn.Module):
-    """A convolution within each channel, over as many frames as the threads can share evenly.
+FEW_CHANNELS = 16  # a vector of oneDNN's
 
-    Where they cannot, oneDNN compiles a further kernel for parts of a frame, and on processors that compute in bfloat16
-    it never comes to an end with some of them (oneDNN's jit_brdgmm_dw_conv.cpp, ``init_brdgmm_conf``; seen with PyTorch
-    2.13: 32 channels, 88 pitches, two threads, three frames more than a multiple of four). Silent frames are appended
-    for it; a convolution sees the same beyond the end.
+
+class WithinChannels(nn.Module):
+    """A convolution within each channel that comes to an end on every processor.
+
+    oneDNN compiles a kernel for whole frames, and others for parts of a frame and of the channels where the threads
+    cannot share the frames evenly (jit_brdgmm_dw_conv.cpp, ``init_brdgmm_conf``). On processors that compute in
+    bfloat16 it never ends compiling one of 16 channels or fewer for kernels of 17 pitches or more (seen with PyTorch
+    2.13). So there are always as many frames as the threads share evenly - silent ones are appended, and a convolution
+    sees the same beyond the end - and few channels are computed in float32.
 
     Parameters
     ----------
@@ -118,9 +122,17 @@ class EvenRows(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """As the convolution: (batch, channels, frames, pitches) -> the same shape."""
+        if values.device.type != "cpu":
+            heard: Tensor = self.convolution(values)
+            return heard
         n_frames = values.shape[2]
-        missing = -n_frames % torch.get_num_threads() if values.device.type == "cpu" else 0
-        heard: Tensor = self.convolution(F.pad(values, (0, 0, 0, missing)) if missing else values)
+        if missing := -n_frames % torch.get_num_threads():
+            values = F.pad(values, (0, 0, 0, missing))
+        if values.shape[1] > FEW_CHANNELS:
+            heard = self.convolution(values)
+        else:
+            with torch.autocast("cpu", enabled=False):
+                heard = self.convolution(values.float()).to(values.dtype)
         return heard[:, :, :n_frames]
 
 
@@ -129,7 +141,7 @@ def _folded(block: nn.Module) -> nn.Module:
     convolution, norm, _ = cast(nn.Sequential, block)
     folded = fuse_conv_bn_eval(cast(nn.Conv2d, convolution), cast(nn.BatchNorm2d, norm))
     folded.weight.data = folded.weight.contiguous(memory_format=torch.channels_last)
-    return EvenRows(folded) if folded.groups > 1 else folded
+    return WithinChannels(folded) if folded.groups > 1 else folded
 
 
 def _all_folded(part: nn.Module) -> nn.Module:

@@ -90,11 +90,11 @@ def test_an_lstm_of_one_direction_is_refused() -> None:
 
 
 EVERY_LENGTH = """
-import torch
+import sys, torch
 from model.fused import FusedNetwork
 from model.network import NetworkConfig, TranscriptionNetwork
 
-config = NetworkConfig()
+config = NetworkConfig(pitch_channels=int(sys.argv[1]))
 fused = FusedNetwork(TranscriptionNetwork(config).eval())
 for threads in (2, 3, 4, 6):
     torch.set_num_threads(threads)
@@ -109,9 +109,10 @@ for threads in (2, 3, 4, 6):
 """
 
 
-def test_bfloat16_ends_for_recordings_of_any_length_on_any_number_of_threads() -> None:
+@pytest.mark.parametrize("channels", [6, 16, 20, 32, 48])
+def test_bfloat16_ends_for_recordings_of_any_length_on_any_number_of_threads(channels: int) -> None:
     """In a process of its own: what goes wrong here is a compiler that never ends."""
-    subprocess.run([sys.executable, "-c", EVERY_LENGTH], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", EVERY_LENGTH, str(channels)], check=True, timeout=120)
 
 
 def test_each_direction_computes_with_one_thread(threads: int) -> None:
