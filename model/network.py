@@ -195,10 +195,14 @@ class TranscriptionNetwork(nn.Module):
         """The network after its front end: log magnitudes of shape (batch, frames, n_bins) to `Outputs`."""
         stacked = self.stack(frames)
         columns = self._columns(stacked)
-        outputs = self._per_pitch(torch.cat([columns, self.context(columns)], dim=1))
+        outputs = self._notes(columns)
         if self.instruments is None:
             return outputs
         return outputs._replace(instrument_logits=self.instruments(stacked, columns))
+
+    def hear_notes(self, frames: Tensor) -> Outputs:
+        """As `from_frames`, without the instruments."""
+        return self._notes(self._columns(self.stack(frames)))
 
     def hear_instruments(self, frames: Tensor) -> Tensor:
         """The instruments alone, as in `Outputs`; no gradient reaches what finds the notes.
@@ -225,8 +229,9 @@ class TranscriptionNetwork(nn.Module):
         neighbours: Tensor = self.neighbours(columns)
         return columns + neighbours  # type: ignore[no-any-return]
 
-    def _per_pitch(self, columns: Tensor) -> Outputs:
-        """The shared LSTM along each pitch's own time: (batch, channels, frames, pitches) -> `Outputs`."""
+    def _notes(self, columns: Tensor) -> Outputs:
+        """Both LSTMs, the shared one along each pitch's own time: (batch, wide, frames, pitches) -> `Outputs`."""
+        columns = torch.cat([columns, self.context(columns)], dim=1)
         batch, channels, frames, pitches = columns.shape
         sequences = columns.permute(0, 3, 2, 1).reshape(batch * pitches, frames, channels)
         values = self.head(self.lstm(sequences)[0]).float()

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -102,10 +102,10 @@ def evaluate(
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint, .safetensors.")] = None,
     midi_folder: Annotated[Path | None, typer.Option(help="Another system's notes, ID.mid for each recording.")] = None,
     seconds: Annotated[float, typer.Option(help="Take no more than this of each recording; 0 takes all.", min=0)] = 0,
-    onset_threshold: Annotated[float, typer.Option(help="0.01 to 0.99.")] = DecodingOptions.onset_threshold,
-    frame_threshold: Annotated[float, typer.Option(help="0.01 to 0.99.")] = DecodingOptions.frame_threshold,
-    min_note_ms: Annotated[float, typer.Option(help="0 to 1000.")] = DecodingOptions.min_note_ms,
-    latency_ms: Annotated[float, typer.Option(help="-100 to 100.")] = DecodingOptions.latency_ms,
+    onset_threshold: Annotated[float | None, typer.Option(help="0.01 to 0.99.")] = None,
+    frame_threshold: Annotated[float | None, typer.Option(help="0.01 to 0.99.")] = None,
+    min_note_ms: Annotated[float | None, typer.Option(help="0 to 1000.")] = None,
+    latency_ms: Annotated[float | None, typer.Option(help="-100 to 100.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 leaves the choice to PyTorch.", min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
@@ -116,6 +116,7 @@ def evaluate(
 ) -> None:
     """Score a checkpoint, or the MIDI files of any other system by the same code.
 
+    Settings of decoding that are not given are those that a published checkpoint was published with, else the defaults.
     Recordings that cannot be scored (a missing or damaged MIDI file) are named, count in no score, and set status 1.
 
     Example: python -m training evaluate --checkpoint runs/first/average.safetensors --data data/maps_validation
@@ -123,12 +124,24 @@ def evaluate(
     """
     from model.checkpoint import file_sha256
     from training import evaluate as evaluation
+    from training.publish import published_decoding
     from training.report.study import Studied, Study
 
     if (checkpoint is None) == (midi_folder is None):
         raise DataError("give either --checkpoint or --midi-folder")
     distinct_names(data)
-    options = DecodingOptions(onset_threshold, frame_threshold, min_note_ms, latency_ms)
+    given = {
+        "onset_threshold": onset_threshold,
+        "frame_threshold": frame_threshold,
+        "min_note_ms": min_note_ms,
+        "latency_ms": latency_ms,
+    }
+    options = replace(
+        (published_decoding(checkpoint) if checkpoint else None) or DecodingOptions(),
+        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+    )
+    if checkpoint:
+        typer.echo("decoding: " + ", ".join(f"{name} {getattr(options, name):g}" for name in given))
     system, frame_rate = evaluation.open_system(checkpoint, midi_folder, options, device=device, threads=threads)
     studied = []
     for folder in data:

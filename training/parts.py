@@ -58,6 +58,16 @@ def _draw_notes(notes: NoteArrays, n_frames: int, frame_rate: float) -> NDArray[
     return np.stack([drawn.onset, drawn.frame, drawn.velocity])
 
 
+def _hear_notes(network: AnyNetwork, frames: Tensor) -> Outputs:
+    return network.hear_notes(frames) if isinstance(network, TranscriptionNetwork) else network.from_frames(frames)
+
+
+def _all_but_instruments(network: AnyNetwork) -> nn.Module:
+    if getattr(network, "instruments", None) is None:
+        return network
+    return nn.ModuleList(child for name, child in network.named_children() if name != "instruments")
+
+
 def _count_notes(outputs: Outputs, targets: Tensor) -> Tensor:
     return frame_counts(outputs.frame_logits.sigmoid() > FRAME_THRESHOLD, targets[:, 1] > 0)
 
@@ -90,8 +100,8 @@ def _count_instruments(logits: Tensor, targets: Tensor) -> Tensor:
 PARTS = {
     "notes": Part(
         draw=_draw_notes,
-        trained=lambda network: network,
-        hear=lambda network, frames: network.from_frames(frames),
+        trained=_all_but_instruments,
+        hear=_hear_notes,
         loss=transcription_loss,
         count=_count_notes,
     ),

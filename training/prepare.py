@@ -167,6 +167,25 @@ def recorded(
 
 
 @app.command()
+def samples(
+    root: Annotated[Path, typer.Option(help="Holds a folder per instrument, with a file per note such as Cs3.mp3.")],
+    out: Annotated[Path, typer.Option(help="Folder for the notes and their index.csv, as `recorded` takes it.")],
+    instrument: Annotated[
+        list[str], typer.Option(help="A folder's name and its General MIDI program from 0, as NAME=42. Repeat.")
+    ],
+) -> None:
+    """Recorded single notes that come as one file each, made ready for `recorded`.
+
+    Example: python -m training prepare samples --root tonejs --out data/more_samples --instrument cello=42
+    --instrument guitar-nylon=24
+    """
+    from training.single_notes import gather_notes  # see recorded
+
+    for name, count in gather_notes(root, parse_instruments(instrument), out).items():
+        typer.echo(f"{name}: {count} notes")
+
+
+@app.command()
 def replayed(
     source: Annotated[Path, typer.Option(help="A prepared set, whose labels are played again.")],
     piano: Annotated[Path, typer.Option(help="Folder of the Salamander Grand Piano's files, such as D#4v10.ogg.")],
@@ -208,6 +227,15 @@ def parse_soundfont(text: str) -> tuple[Path, float]:
         raise DataError(f"--soundfont: a weight is greater than 0, got {text}")
     check_soundfont(Path(path))
     return Path(path).resolve(), share
+
+
+def parse_instruments(texts: Sequence[str]) -> dict[str, int]:
+    """Take NAME=PROGRAM apart."""
+    pairs = [text.rpartition("=") for text in texts]
+    wrong = [text for text, (name, _, program) in zip(texts, pairs, strict=True) if not (name and program.isdecimal())]
+    if wrong:
+        raise DataError(f"--instrument takes NAME=PROGRAM, such as cello=42; got {wrong[0]}")
+    return {name: int(program) for name, _, program in pairs}
 
 
 def make_set(folder: Path, jobs: Sequence[Job], workers: int) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from model.checkpoint import file_sha256, load_checkpoint
+from model.note_events import DecodingOptions
 from training.errors import PublishError
 from training.prepared import Json
 
@@ -192,6 +193,20 @@ def describe(
         "description": release.description,
         "command": release.command,
     }
+
+
+def published_decoding(checkpoint: Path) -> DecodingOptions | None:
+    """The settings that a checkpoint was published with, if a manifest beside it names it.
+
+    Raises
+    ------
+    PublishError
+        If there is a manifest that cannot be read.
+    """
+    path = checkpoint.parent / MANIFEST
+    models = cast(list[dict[str, Json]], read_json(path).get("models", [])) if path.exists() else []
+    decoding = next((entry["decoding"] for entry in models if entry["file"] == checkpoint.name), None)
+    return None if decoding is None else DecodingOptions(**cast(dict[str, float], decoding))  # type: ignore[arg-type]
 
 
 def read_json(path: Path) -> dict[str, Json]:

@@ -16,9 +16,9 @@ import soundfile
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model.checkpoint import load_checkpoint
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.features import MelConfig
-from model.network import NetworkConfig, Outputs
+from model.network import NetworkConfig, Outputs, TranscriptionNetwork
 from model.sequence import SequenceConfig
 from tests.training.conftest import SMALL, small_checkpoint
 from tests.training.material import write_tune_set
@@ -332,6 +332,18 @@ def test_instruments_are_trained_on_top_and_leave_the_notes_as_they_are(data: Pa
     assert all(name.startswith("instruments.") for name in head)
     losses = [float(row["total"]) for row in read_rows(tmp_path / "run" / "metrics.csv")]
     assert losses[-1] < losses[0]
+
+
+def test_notes_go_on_being_trained_and_leave_the_instruments_as_they_are(data: Path, tmp_path: Path) -> None:
+    network = replace(SMALL, instrument_channels=4)
+    begun = tmp_path / "begun.safetensors"
+    save_checkpoint(TranscriptionNetwork(network), begun)
+    run_fit(settings(network=network), data=data, run=tmp_path / "run", engine=HERE, init=begun)
+    before, after = load_checkpoint(begun).state_dict(), load_checkpoint(tmp_path / "run" / AVERAGE).state_dict()
+    same = {name for name, value in before.items() if torch.equal(after[name], value)}
+    assert {name for name in before if name.startswith("instruments.")} <= same
+    trained = {name for name in before if name.endswith(("weight", "bias", "running_mean"))} - same
+    assert {name.split(".")[0] for name in trained} >= {"partials", "octaves", "context", "lstm", "head"}
 
 
 @pytest.mark.parametrize(

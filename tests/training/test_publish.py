@@ -5,9 +5,10 @@ import pytest
 
 from model.checkpoint import file_sha256, load_checkpoint
 from model.errors import CheckpointError
+from model.note_events import DecodingOptions
 from tests.training.conftest import small_checkpoint
 from training.errors import PublishError
-from training.publish import Release, publish
+from training.publish import Release, publish, published_decoding
 
 DECODING = {"onset_threshold": 0.4, "frame_threshold": 0.3, "min_note_ms": 30.0, "latency_ms": 6.0}
 
@@ -63,6 +64,13 @@ def test_what_is_published_loads_under_its_hash(published: Path) -> None:
     assert entry["licence"] == "CC BY-NC-SA 4.0"
     assert {"data": "maps_validation", "split": "validation", "metric": "note_f1", "value": 0.8} in entry["scores"]
     assert manifest(published)["default"] == "default"
+
+
+def test_what_is_published_is_known_by_its_decoding(tmp_path: Path, published: Path) -> None:
+    [file] = published.glob("*.safetensors")
+    assert published_decoding(file) == DecodingOptions(0.4, 0.3, 30.0, 6.0)
+    assert published_decoding(published / "other.safetensors") is None
+    assert published_decoding(tmp_path / "first.safetensors") is None  # no manifest there
 
 
 def test_a_better_one_takes_the_name_and_the_old_file_stays(tmp_path: Path, published: Path) -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from model.note import Note
 from tests.model.signals import SR, frequency_of
@@ -15,6 +16,7 @@ from training.prepared import read_audio, read_manifest, read_notes
 from training.recorded import RecordedConfig, recorded_jobs
 from training.sampler import SamplerConfig, play
 from training.samples import Voice, load_voices
+from training.single_notes import gather_notes, pitch_of
 
 EVERY_TAKE = tuple(range(10))
 
@@ -136,3 +138,31 @@ def test_a_set_of_pieces_and_textures_is_the_same_when_made_again(tmp_path: Path
         assert notes
         assert max(note.offset for note in notes) <= recording.seconds
         assert np.abs(audio).max() > 0.05
+
+
+def test_notes_of_one_file_each_become_samples(tmp_path: Path) -> None:
+    files = {"C4": 60, "Ds4": 63, "Bb3": 58}
+    for name, pitch in files.items():
+        path = tmp_path / "tone" / "cello" / "package" / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, steady(pitch, 0.8, lead=0.1), SR)
+    (path.parent / "README.md").write_text("no note")
+    assert gather_notes(tmp_path / "tone", {"cello": 42}, tmp_path / "samples") == {"cello": 3}
+    load_voices.cache_clear()
+    [voice] = load_voices(tmp_path / "samples", ("cello",), EVERY_TAKE)
+    assert voice.program == 42
+    assert [round(sample.pitch) for sample in voice.samples] == [58, 60, 63]
+    for sample in voice.samples:
+        assert sample.onset == pytest.approx(0.1, abs=0.011)
+        assert sample.sounding == pytest.approx(0.8, abs=0.06)
+
+
+def test_an_instrument_without_notes_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tone" / "cello").mkdir(parents=True)
+    with pytest.raises(DataError, match="cello: no files named after the note they hold"):
+        gather_notes(tmp_path / "tone", {"cello": 42}, tmp_path / "samples")
+
+
+@pytest.mark.parametrize(("name", "pitch"), [("A0", 21), ("C4", 60), ("Cs3", 49), ("Eb5", 75), ("F#2", 42)])
+def test_a_file_says_which_note_it_holds(name: str, pitch: int) -> None:
+    assert pitch_of(Path(f"{name}.mp3")) == pitch

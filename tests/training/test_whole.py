@@ -82,7 +82,12 @@ def test_from_pieces_to_a_published_checkpoint(tmp_path: Path, data: Path) -> No
     run("publish", *checkpoint, *release, "--licence", "CC0", "--folder", tmp_path / "served")
     [entry] = json.loads((tmp_path / "served" / "manifest.json").read_text())["models"]
     assert (tmp_path / "served" / entry["file"]).exists()
-    assert entry["decoding"] == json.loads(thresholds.read_text())["chosen"]
+    chosen = json.loads(thresholds.read_text())["chosen"]
+    assert entry["decoding"] == chosen
+    published = ("--checkpoint", tmp_path / "served" / entry["file"], "--data", data / "check", "--out", scores)
+    said = run("evaluate", *published, "--latency-ms", 3)
+    assert f"onset_threshold {chosen['onset_threshold']:g}" in said
+    assert json.loads(scores.read_text())["decoding"].items() >= (chosen | {"latency_ms": 3.0}).items()
 
 
 def test_other_systems_are_scored_by_their_midi(tmp_path: Path, data: Path) -> None:

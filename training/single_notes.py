@@ -1,0 +1,90 @@
+"""Recorded single notes that come as one file each, brought into the layout of `training.samples`.
+
+The packages ``tonejs-instrument-NAME-mp3`` on npm are such: a folder per instrument, whose files are named after what
+they hold, such as ``Cs3.mp3`` for the C sharp of the third octave (middle C is C4).
+"""
+
+import csv
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from training.attack import HEARD, PROBE_SECONDS
+from training.errors import DataError
+from training.intake import read_any_rate
+from training.prepared import SAMPLE_RATE, Waveform
+from training.samples import ENVELOPE_SECONDS, rms
+
+FILE_NAME = re.compile(r"([A-G])(s|#|b|)(-?\d)\.(?:mp3|ogg|opus|flac|wav)")
+NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ACCIDENTALS = {"s": 1, "#": 1, "b": -1, "": 0}
+COLUMNS = ("instrument", "program", "pitch_midi", "dynamic", "length_code", "start_s", "duration_s", "onset_s")
+DYNAMIC = "mezzo-forte"  # nothing is said of it
+
+
+def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> dict[str, int]:
+    """Write one audio file per instrument, and the index.
+
+    Parameters
+    ----------
+    root : Path
+        Holds a folder for each instrument, named after it; files are looked for in folders within, too.
+    programs : dict of str to int
+        Names of the instruments to take and their General MIDI programs, from 0.
+    out : Path
+        Becomes a folder of samples.
+
+    Returns
+    -------
+    dict of str to int
+        How many notes each instrument has.
+
+    Raises
+    ------
+    DataError
+        If an instrument has no file that is named after a note, or one cannot be read.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, object]] = []
+    counts = {}
+    for name, program in programs.items():
+        notes = [(pitch_of(path), read_any_rate(path)) for path in note_files(root / name)]
+        start = 0.0
+        for pitch, audio in notes:
+            seconds = len(audio) / SAMPLE_RATE
+            said = (name, program, pitch, DYNAMIC, "", round(start, 4), round(seconds, 4), round(attack(audio), 4))
+            rows.append(dict(zip(COLUMNS, said, strict=True)))
+            start += seconds
+        soundfile.write(out / f"{name}.flac", np.concatenate([audio for _, audio in notes]), SAMPLE_RATE)
+        counts[name] = len(notes)
+    with (out / "index.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+    return counts
+
+
+def note_files(folder: Path) -> list[Path]:
+    """The files in a folder that are named after a note, from the lowest up."""
+    files = [path for path in folder.rglob("*") if FILE_NAME.fullmatch(path.name)]
+    if not files:
+        raise DataError(f"{folder}: no files named after the note they hold, such as Cs3.mp3")
+    return sorted(files, key=pitch_of)
+
+
+def pitch_of(path: Path) -> int:
+    """The MIDI note number of a file named after a note."""
+    match = FILE_NAME.fullmatch(path.name)
+    if match is None:
+        raise DataError(f"{path}: not named after a note, such as Cs3.mp3")
+    letter, accidental, octave = match.groups()
+    return 12 * (int(octave) + 1) + NATURALS[letter] + ACCIDENTALS[accidental]
+
+
+def attack(audio: Waveform) -> float:
+    """Seconds until a note is heard, as `training.attack` has it: nearly at its loudest in its first moments."""
+    envelope = rms(audio[: round(PROBE_SECONDS * SAMPLE_RATE)], round(ENVELOPE_SECONDS * SAMPLE_RATE))
+    return float(np.argmax(envelope >= HEARD * envelope.max(initial=0.0))) * ENVELOPE_SECONDS
