@@ -11,6 +11,7 @@ and the header, which holds their number, is written last. A file without a head
 
 import json
 import math
+import mmap
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -37,16 +38,27 @@ class Activations:
     Parameters
     ----------
     values : ndarray, shape (frames, 3, N_PITCHES), uint8
-        Onset, frame and velocity; may be a memory map.
+        Onset, frame and velocity.
     frame_rate : float
         Frames per second.
     instruments : ndarray, shape (ceil(frames / RATE_DIVISOR), N_INSTRUMENTS, N_PITCHES), uint8, or None
         Of each instrument of `model.instruments`, if there is a note; None where the network did not tell.
+    mapping : mmap, optional
+        The file that both lie in, if they do.
     """
 
     values: NDArray[np.uint8]
     frame_rate: float
     instruments: NDArray[np.uint8] | None = None
+    mapping: mmap.mmap | None = None
+
+    def release(self) -> None:
+        """Give back the memory of what was read of the file; it is read again when asked for.
+
+        Who goes through a recording of hours block by block calls this after each.
+        """
+        if self.mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapping.madvise(mmap.MADV_DONTNEED)
 
     @property
     def onset(self) -> NDArray[np.uint8]:
@@ -139,19 +151,19 @@ def open_activations(path: Path) -> Activations:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length)) if length == HEADER_BYTES - 8 else {}
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         frame_rate = float(header["__metadata__"]["frame_rate"])
         end = max(tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__")
         if path.stat().st_size != HEADER_BYTES + end:
             raise ActivationsError(f"{path.name} is not as long as its header says")
-        instruments = _mapped(path, header[INSTRUMENTS_TENSOR]) if INSTRUMENTS_TENSOR in header else None
-        return Activations(_mapped(path, header[TENSOR]), frame_rate, instruments)
+        instruments = _view(mapping, header[INSTRUMENTS_TENSOR]) if INSTRUMENTS_TENSOR in header else None
+        return Activations(_view(mapping, header[TENSOR]), frame_rate, instruments, mapping)
     except (OSError, KeyError, ValueError) as error:
         raise ActivationsError(f"{path.name} does not hold finished activations: {error}") from error
 
 
-def _mapped(path: Path, tensor: dict[str, Any]) -> NDArray[np.uint8]:
+def _view(mapping: mmap.mmap, tensor: dict[str, Any]) -> NDArray[np.uint8]:
     """One tensor of a file, by its entry in the header."""
     shape = tuple(tensor["shape"])
-    if shape[0] == 0:
-        return np.zeros(shape, dtype=np.uint8)
-    return np.memmap(path, dtype=np.uint8, mode="r", offset=HEADER_BYTES + tensor["data_offsets"][0], shape=shape)
+    offset = HEADER_BYTES + tensor["data_offsets"][0]
+    return np.frombuffer(mapping, dtype=np.uint8, count=math.prod(shape), offset=offset).reshape(shape)

@@ -27,7 +27,7 @@ LARGEST_EVIDENCE = 3.0
 Choose: TypeAlias = Callable[
     [NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.int64], NDArray[np.int64]]
 ]
-CHUNK_FRAMES = 20_000  # frames searched at once: bounds memory on recordings of hours
+CHUNK_FRAMES = 10_000  # frames searched at once: bounds memory on recordings of hours
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,16 @@ def decode_notes(activations: Activations, options: DecodingOptions, *, choose: 
     list of Note
         Sorted by onset, then pitch; no two notes of one pitch overlap.
     """
-    frames, ends, pitches = _course(activations, options, choose)
-    onsets = _between_frames(activations.onset, frames, pitches) / activations.frame_rate
-    offsets = _crossings(activations.frame, ends, pitches, options.frame_threshold) / activations.frame_rate
+    candidates, frame = _heard(activations, options)
+    chosen, ends = _course(candidates, frame, options, choose)
+    begun = candidates[chosen]
+    pitches = begun.pitches
+    onsets = _between_frames(begun) / activations.frame_rate
+    offsets = _crossings(frame, ends, pitches, options.frame_threshold) / activations.frame_rate
     offsets = _until_next_onset(onsets, offsets, pitches)
-    confidence = activations.onset[frames, pitches] / 255
-    velocity = np.clip(np.rint(activations.velocity[frames, pitches] / 255 * 127), 1, 127).astype(int)
-    programs, certainty = name_instruments(activations.instruments, frames, ends, pitches, allowed=options.instruments)
+    confidence = begun.onset[1] / 255
+    velocity = np.clip(np.rint(begun.velocity / 255 * 127), 1, 127).astype(int)
+    programs, certainty = name_instruments(activations, begun.frames, ends, pitches, allowed=options.instruments)
     long_enough = (offsets - onsets) * 1000 >= max(options.min_note_ms, 1.0)
     late = np.minimum(options.latency_ms / 1000, onsets)
     notes = [
@@ -120,20 +123,68 @@ def decode_notes(activations: Activations, options: DecodingOptions, *, choose: 
     return sorted(notes)
 
 
+@dataclass(frozen=True)
+class _Candidates:
+    """Local maxima of the onset activation, ordered by pitch column, then frame.
+
+    Parameters
+    ----------
+    frames, pitches : ndarray, shape (n,), int64
+    onset : ndarray, shape (3, n), uint8
+        The onset activation of the frame before, there, and of the frame after; its own at the recording's ends.
+    velocity : ndarray, shape (n,), uint8
+    """
+
+    frames: NDArray[np.int64]
+    pitches: NDArray[np.int64]
+    onset: NDArray[np.uint8]
+    velocity: NDArray[np.uint8]
+
+    def __getitem__(self, which: NDArray[np.int64]) -> "_Candidates":
+        return _Candidates(self.frames[which], self.pitches[which], self.onset[:, which], self.velocity[which])
+
+
+def _heard(activations: Activations, options: DecodingOptions) -> tuple[_Candidates, NDArray[np.uint8]]:
+    """All that decoding takes of the activations, in one pass: candidates, and the frames, (frames, N_PITCHES)."""
+    threshold = np.searchsorted(LOG_ODDS, _log_odds(options.onset_threshold) - LARGEST_SUPPORT, side="right") - 1
+    low, high = options.lowest_pitch - LOWEST_PITCH, options.highest_pitch - LOWEST_PITCH + 1
+    n_frames = len(activations.values)
+    frame = np.empty(activations.frame.shape, dtype=np.uint8)
+    places, onsets, velocities = [np.zeros((0, 2), np.int64)], [np.zeros((3, 0), np.uint8)], [np.zeros(0, np.uint8)]
+    for start in range(0, n_frames, CHUNK_FRAMES):
+        stop = min(n_frames, start + CHUNK_FRAMES)
+        rows = activations.onset[start:stop, low:high]
+        # Beyond both ends nothing is heard.
+        around = np.zeros((len(rows) + 2, high - low), dtype=np.uint8)
+        before, after = max(0, start - 1), min(n_frames, stop + 1)
+        around[before - start + 1 : after - start + 1] = activations.onset[before:after, low:high]
+        # Of equal neighbours the first counts, so that a flat top is one onset.
+        peaks = np.argwhere((rows > threshold) & (rows > around[:-2]) & (rows >= around[2:]))
+        row, column = peaks.T
+        places.append(peaks + np.array([start, low]))
+        nearby = np.clip(start + row + np.array([[-1], [0], [1]]), 0, n_frames - 1)
+        onsets.append(activations.onset[nearby, column + low])
+        velocities.append(activations.velocity[start:stop][row, column + low])
+        frame[start:stop] = activations.frame[start:stop]
+        activations.release()
+    frames, pitches = np.concatenate(places).T
+    candidates = _Candidates(frames, pitches, np.concatenate(onsets, axis=1), np.concatenate(velocities))
+    return candidates[np.lexsort((frames, pitches))], frame
+
+
 def _course(
-    activations: Activations, options: DecodingOptions, choose: Choose
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """First frames, frames after the last, and pitch columns of all notes, ordered by column, then frame."""
-    frames, pitches = _onset_peaks(activations.onset, options)
-    gains = LOG_ODDS[activations.onset[frames, pitches]] - _log_odds(options.onset_threshold)
+    candidates: _Candidates, frame: NDArray[np.uint8], options: DecodingOptions, choose: Choose
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the candidates that begin notes, and the frame after the last of each note."""
+    gains = LOG_ODDS[candidates.onset[1]] - _log_odds(options.onset_threshold)
     level = np.clip(LOG_ODDS - _log_odds(options.frame_threshold), -LARGEST_EVIDENCE, LARGEST_EVIDENCE) * FRAME_WEIGHT
-    found = [np.zeros((3, 0), dtype=np.int64)]
-    for pitch in np.unique(pitches):
-        mine = np.flatnonzero(pitches == pitch)
-        chosen, ends = choose(frames[mine], gains[mine], level[activations.frame[:, pitch]])
-        found.append(np.stack([frames[mine][chosen], ends, np.full(len(ends), pitch)]))
-    first, end, column = np.concatenate(found, axis=1)
-    return first, end, column
+    found = [np.zeros((2, 0), dtype=np.int64)]
+    for pitch in np.unique(candidates.pitches):
+        mine = np.flatnonzero(candidates.pitches == pitch)
+        chosen, ends = choose(candidates.frames[mine], gains[mine], level[frame[:, pitch]])
+        found.append(np.stack([mine[chosen], ends]))
+    which, end = np.concatenate(found, axis=1)
+    return which, end
 
 
 def _log_odds(probability: float) -> float:
@@ -143,38 +194,12 @@ def _log_odds(probability: float) -> float:
 LOG_ODDS = np.array([_log_odds(np.clip(level, 0.5, 254.5) / 255) for level in range(256)])  # of an activation's byte
 
 
-def _onset_peaks(onset: NDArray[np.uint8], options: DecodingOptions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frames and pitch columns of the onset activation's local maxima, ordered by column, then frame."""
-    threshold = np.searchsorted(LOG_ODDS, _log_odds(options.onset_threshold) - LARGEST_SUPPORT, side="right") - 1
-    low, high = options.lowest_pitch - LOWEST_PITCH, options.highest_pitch - LOWEST_PITCH + 1
-    found = []
-    for start in range(0, len(onset), CHUNK_FRAMES):
-        before, stop = max(0, start - 1), min(len(onset), start + CHUNK_FRAMES)
-        part = onset[before : stop + 1, low:high]
-        rows = part[start - before : start - before + (stop - start)]
-        earlier = part[: len(rows)] if start else np.vstack([np.zeros_like(rows[:1]), part[: len(rows) - 1]])
-        later = part[start - before + 1 :]
-        if len(later) < len(rows):
-            later = np.vstack([later, np.zeros_like(rows[:1])])
-        # Of equal neighbours the first counts, so that a flat top is one onset.
-        peaks = np.argwhere((rows > threshold) & (rows > earlier) & (rows >= later))
-        found.append(peaks + np.array([start, low]))
-    peaks = np.concatenate(found) if found else np.zeros((0, 2), dtype=np.int64)
-    peaks = peaks[np.lexsort((peaks[:, 0], peaks[:, 1]))]
-    return peaks[:, 0], peaks[:, 1]
-
-
-def _between_frames(
-    onset: NDArray[np.uint8], frames: NDArray[np.int64], pitches: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _between_frames(candidates: _Candidates) -> NDArray[np.float64]:
     """Positions (frames, fractional) of maxima: the vertex of the parabola through each and its neighbours."""
-    last = len(onset) - 1
-    middle = onset[frames, pitches].astype(np.float64)
-    left = onset[np.maximum(frames - 1, 0), pitches].astype(np.float64)
-    right = onset[np.minimum(frames + 1, last), pitches].astype(np.float64)
+    left, middle, right = candidates.onset.astype(np.float64)
     curvature = 2 * middle - left - right
     shift = np.divide(right - left, 2 * curvature, out=np.zeros_like(middle), where=curvature > 0)
-    positions: NDArray[np.float64] = np.clip(frames + np.clip(shift, -0.5, 0.5), 0, None)
+    positions: NDArray[np.float64] = np.clip(candidates.frames + np.clip(shift, -0.5, 0.5), 0, None)
     return positions
 
 

@@ -6,9 +6,12 @@ et al. 1977): a note's probabilities are what was heard along it times the share
 An instrument that is only ever second best fades away.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from model.activations import Activations
 from model.errors import OptionError
 from model.instruments import INSTRUMENTS, N_INSTRUMENTS, PROGRAMS, RATE_DIVISOR
 
@@ -16,6 +19,7 @@ HEARD_STEPS = 8  # of the start of a note, three quarters of a second: an end is
 EVIDENCE = 1.0  # how many independent looks the steps of a note are worth together; chosen on the validation sets
 ROUNDS = 12  # of expectation maximisation; the shares of ten minutes stand still well before
 LEAST_SHARE = 1e-4
+CHUNK_STEPS = 5_000  # searched at once, as in `model.note_events`
 LOG = np.log(np.maximum(np.arange(256), 0.5) / 255)
 
 
@@ -33,7 +37,7 @@ def check_names(names: tuple[str, ...]) -> None:
 
 
 def name_instruments(
-    heard: NDArray[np.uint8] | None,
+    activations: Activations,
     onsets: NDArray[np.int64],
     ends: NDArray[np.int64],
     pitches: NDArray[np.int64],
@@ -44,8 +48,7 @@ def name_instruments(
 
     Parameters
     ----------
-    heard : ndarray, shape (steps, N_INSTRUMENTS, N_PITCHES), uint8, or None
-        As `Activations.instruments`; None from a network that does not tell them apart.
+    activations : Activations
     onsets, ends, pitches : ndarray, shape (n,)
         First frame, frame after the last one and pitch column of each note.
     allowed : tuple of str
@@ -61,24 +64,33 @@ def name_instruments(
     names = [instrument.name for instrument in INSTRUMENTS]
     outputs = np.array([index for index, name in enumerate(names) if name in allowed or not allowed])
     programs = np.array([INSTRUMENTS[index].program for index in outputs])
-    if len(outputs) == 1 or heard is None:
+    if len(outputs) == 1 or activations.instruments is None:
         certain = 1.0 if len(outputs) == 1 else 0.0
         return np.full(len(onsets), programs[0]), np.full(len(onsets), certain)
-    probabilities = _posterior(_evidence(heard, onsets, ends, pitches)[:, outputs])
+    evidence = _evidence(activations.instruments, onsets, ends, pitches, release=activations.release)
+    probabilities = _posterior(evidence[:, outputs])
     best = probabilities.argmax(axis=1) if len(onsets) else np.zeros(0, dtype=np.int64)
     return programs[best], probabilities[np.arange(len(onsets)), best]
 
 
 def _evidence(
-    heard: NDArray[np.uint8], onsets: NDArray[np.int64], ends: NDArray[np.int64], pitches: NDArray[np.int64]
+    heard: NDArray[np.uint8],
+    onsets: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    pitches: NDArray[np.int64],
+    *,
+    release: Callable[[], None],
 ) -> NDArray[np.float64]:
     """Log likelihood of each instrument for each note, shape (n, N_INSTRUMENTS): the mean over its steps, weighted."""
     first = onsets // RATE_DIVISOR
     n_steps = np.clip((ends - 1) // RATE_DIVISOR - first + 1, 1, HEARD_STEPS)
     total = np.zeros((len(onsets), N_INSTRUMENTS))
-    for step in range(HEARD_STEPS):
-        mine = np.flatnonzero(n_steps > step)
-        total[mine] += LOG[heard[first[mine] + step, :, pitches[mine]]]
+    for start in range(0, len(heard), CHUNK_STEPS):
+        nearby = np.flatnonzero((first >= start) & (first < start + CHUNK_STEPS))
+        for step in range(HEARD_STEPS):
+            mine = nearby[n_steps[nearby] > step]
+            total[mine] += LOG[heard[first[mine] + step, :, pitches[mine]]]
+        release()
     return np.asarray(EVIDENCE * total / n_steps[:, None])
 
 

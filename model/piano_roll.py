@@ -89,6 +89,7 @@ def _write_frames(activations: Activations, file: TextIO) -> None:
         file.write(f', "{kind}": "')
         for text in packed(getattr(activations, kind)):
             file.write(text)
+            activations.release()
         file.write('"')
     file.write("}")
 

@@ -79,6 +79,14 @@ def test_two_instruments_that_both_play_stay_apart() -> None:
     assert [note.program for note in found] == [42, 41] * 5
 
 
+def test_searching_in_chunks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = [Note(0.2 + 0.5 * i, 48 + i, 0.6 + 0.5 * i) for i in range(10)]
+    heard = unsure(notes, [{CELLO: 0.7, VIOLA: 0.3}, {CELLO: 0.3, VIOLA: 0.7}] * 5, 6.0)
+    whole = decode_notes(heard, DecodingOptions())
+    monkeypatch.setattr("model.note_instruments.CHUNK_STEPS", 3)
+    assert decode_notes(heard, DecodingOptions()) == whole
+
+
 def test_a_network_without_instruments_leaves_the_piano_and_says_so() -> None:
     heard = perfect([Note(0.2, 60, 0.9)], 2.0)
     (found,) = decode_notes(Activations(heard.values, RATE), DecodingOptions())

@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import mmap
 import zlib
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from model import piano_roll
 from model.activations import ActivationsWriter, open_activations
 from model.errors import OptionError
+from model.instruments import N_INSTRUMENTS
 from model.midi import TICKS_PER_QUARTER, to_midi, to_ticks, write_midi
 from model.note import N_PITCHES, Note
 from model.note_events import DecodingOptions, decode_notes
@@ -238,3 +240,21 @@ def test_a_recording_without_notes_warns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("pitch", "name"), [(21, "A0"), (60, "C4"), (61, "C#4"), (69, "A4"), (108, "C8")])
 def test_pitch_names(pitch: int, name: str) -> None:
     assert pitch_name(pitch) == name
+
+
+def resident_file_pages() -> int:
+    """Bytes of mapped files that this process holds in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[2]) * mmap.PAGESIZE
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux for the memory")
+def test_long_recordings_are_not_held_in_memory(tmp_path: Path) -> None:
+    frames = np.zeros((100_000, 3, N_PITCHES), dtype=np.uint8)  # 40 minutes, 26 MB
+    with ActivationsWriter(tmp_path / "activations", RATE) as writer:
+        writer.append(frames, np.zeros((25_000, N_INSTRUMENTS, N_PITCHES), dtype=np.uint8))
+    heard = open_activations(tmp_path / "activations")
+    before = resident_file_pages()
+    assert heard.values.max() == 0
+    assert resident_file_pages() - before > 20e6
+    decode_notes(heard, DecodingOptions())
+    assert resident_file_pages() - before < 3e6
