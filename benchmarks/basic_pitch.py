@@ -25,7 +25,7 @@ from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY
 from model.cqt import CqtConfig
 from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
-from training.evaluate import Heard, Outcome, System, midi_system, score_set, summary, table, write_report
+from training.evaluate import Outcome, System, Transcription, midi_system, score_set, summary, table, write_report
 from training.prepared import SAMPLE_RATE, Json, Recording, read_audio, read_manifest
 
 # basic-pitch itself without what it declares: of the four runtimes for its model we need one.
@@ -80,7 +80,7 @@ def hear_set(folder: Path, seconds: float) -> tuple[Outcome, float]:
     options = DecodingOptions(**ENTRY["decoding"])
     transcriber.activations(np.zeros(30 * SAMPLE_RATE, dtype=np.float32))  # basic-pitch has had its first call, too
 
-    def hear(recording: Recording, waveform: NDArray[np.float32]) -> Heard:
+    def hear(recording: Recording, waveform: NDArray[np.float32]) -> Transcription:
         nonlocal spent, audio
         begun = time.perf_counter()
         # From the file, as basic-pitch: it is the same audio again.
@@ -88,7 +88,7 @@ def hear_set(folder: Path, seconds: float) -> tuple[Outcome, float]:
         notes = decode_notes(transcriber.activations(read), options)
         spent += time.perf_counter() - begun
         audio += len(waveform) / SAMPLE_RATE
-        return Heard(notes, None)
+        return Transcription(notes, None)
 
     return score(folder, hear, seconds), audio / spent
 

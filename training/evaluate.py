@@ -22,7 +22,7 @@ from training.scores import Tally, means, pooled, tally
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Transcription:
     """What a system says of a recording: its notes, and its activations if it gives any."""
 
     notes: list[Note]
@@ -55,9 +55,9 @@ class Outcome:
 
 
 # A system is asked with a recording and its audio (mono at the prepared rate).
-System = Callable[[Recording, Waveform], Heard]
+System = Callable[[Recording, Waveform], Transcription]
 # Somebody who wants to see more than the scores: a recording, its seconds, its reference, and what was heard.
-Observer = Callable[[Recording, float, list[Note], Heard], None]
+Observer = Callable[[Recording, float, list[Note], Transcription], None]
 
 
 def open_system(
@@ -78,9 +78,9 @@ def open_system(
 def checkpoint_system(transcriber: Transcriber, options: DecodingOptions) -> System:
     """The network at work as it is when serving."""
 
-    def hear(_: Recording, waveform: Waveform) -> Heard:
+    def hear(_: Recording, waveform: Waveform) -> Transcription:
         activations = transcriber.activations(waveform)
-        return Heard(decode_notes(activations, options), activations)
+        return Transcription(decode_notes(activations, options), activations)
 
     return hear
 
@@ -94,13 +94,13 @@ def midi_system(folder: Path) -> System:
         When asked for a recording that has no file. A file without notes counts as a system that found none.
     """
 
-    def hear(recording: Recording, _: Waveform) -> Heard:
+    def hear(recording: Recording, _: Waveform) -> Transcription:
         path = next(
             (path for path in (folder / f"{recording.id}{end}" for end in (".mid", ".midi")) if path.exists()), None
         )
         if path is None:
             raise DataError(f"{folder}: no MIDI file {recording.id}.mid for this recording")
-        return Heard(read_midi_notes(path), None)
+        return Transcription(read_midi_notes(path), None)
 
     return hear
 

@@ -38,7 +38,7 @@ LARGEST = 6.0
 
 
 @dataclass(frozen=True)
-class Heard:
+class OnBeats:
     """A piece on the tracker's beats: what all readings of them share.
 
     Parameters
@@ -68,7 +68,9 @@ class Heard:
     piece: tuple[float, ...]
 
 
-def hear(notes: list[Note], events: Events, beats: Beats, bins: dict[str, NDArray[np.int64]], *, best: float) -> Heard:
+def hear(
+    notes: list[Note], events: Events, beats: Beats, bins: dict[str, NDArray[np.int64]], *, best: float
+) -> OnBeats:
     """Put a piece on the tracker's beats, of which ``best`` is the highest score."""
     places = place(events.times, beats.times, beats.pattern)
     starts = places[events.of_note]
@@ -81,7 +83,7 @@ def hear(notes: list[Note], events: Events, beats: Beats, bins: dict[str, NDArra
         sum(note.offset - note.onset for note in notes) / duration - 2,
         np.log(len(events.times) / duration),
     )
-    return Heard(beats, places, starts, ends, bins, autocorrelations(places, bins), beats.score - best, piece)
+    return OnBeats(beats, places, starts, ends, bins, autocorrelations(places, bins), beats.score - best, piece)
 
 
 def autocorrelations(places: NDArray[np.int64], bins: dict[str, NDArray[np.int64]]) -> NDArray[np.float64]:
@@ -98,7 +100,7 @@ def autocorrelations(places: NDArray[np.int64], bins: dict[str, NDArray[np.int64
     return np.asarray(lags / np.maximum(lags[:, :1], 1e-9))
 
 
-def evidence(heard: Heard, reading: Reading, profile: Profile) -> NDArray[np.float64]:
+def evidence(heard: OnBeats, reading: Reading, profile: Profile) -> NDArray[np.float64]:
     """Numbers for one reading, each within `LARGEST` of zero, shape (`len(names())`,)."""
     places, bar = heard.places, reading.bar
     metre = reading.metre
@@ -150,7 +152,7 @@ def at_lag(alike: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
     return alike[:, i] if i < alike.shape[1] else np.zeros(len(alike))
 
 
-def crossing(heard: Heard, reading: Reading) -> tuple[float, float, float]:
+def crossing(heard: OnBeats, reading: Reading) -> tuple[float, float, float]:
     """Shares of notes that sound on over a barline, over a beat from between two, and that are triplets of the beat."""
     into_bar = (heard.starts - reading.start) % reading.bar
     into_beat = into_bar % reading.beat

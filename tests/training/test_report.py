@@ -16,7 +16,7 @@ from model.note_events import DecodingOptions
 from tests.training.conftest import small_checkpoint
 from tests.training.sets import links_of, write_set
 from tests.training.test_whole import run
-from training.evaluate import Heard
+from training.evaluate import Transcription
 from training.prepared import read_manifest
 from training.report.curves import ONSET_THRESHOLDS, best, frame_curve, note_curve, notes_by_threshold
 from training.report.note_errors import Kind, compare
@@ -180,7 +180,7 @@ def test_a_study_counts_a_late_note_once_and_tells_how_late(data: Path) -> None:
     study = Study(None)
     recording = read_manifest(data)[0]
     late = [Note(n.onset + 0.02, n.pitch, n.offset, 127 - n.velocity) for n in A]
-    study.observe(recording, 6.0, A, Heard(late, None))
+    study.observe(recording, 6.0, A, Transcription(late, None))
     assert study.lateness[recording.id] == pytest.approx(0.02)
     assert sum(study.onset_deviations.values()) == 4
     assert set(study.onset_deviations) <= {15, 20}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from model.note import Note
 from model.note_events import DecodingOptions
-from training.evaluate import Heard, Outcome
+from training.evaluate import Outcome, Transcription
 from training.prepared import Recording
 from training.report.breakdown import Breakdown, by_pitch, by_program, by_velocity
 from training.report.curves import ONSET_THRESHOLDS, notes_by_threshold
@@ -71,7 +71,7 @@ class Study:
         self.by_threshold: list[Counts] | None = None
         self.passages: list[Passage] = []
 
-    def observe(self, recording: Recording, seconds: float, reference: Sequence[Note], heard: Heard) -> None:
+    def observe(self, recording: Recording, seconds: float, reference: Sequence[Note], heard: Transcription) -> None:
         """Take in what a system heard in the first seconds of a recording."""
         true, found = within(reference, seconds), within(heard.notes, seconds)
         comparison = compare(true, found)
