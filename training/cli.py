@@ -21,7 +21,7 @@ app.add_typer(prepare.app, name="prepare")
 
 @app.callback()
 def callback() -> None:
-    """From recordings to a checkpoint: download, prepare, explore, fit, compare, evaluate, tune, publish."""
+    """From recordings to a checkpoint: download, prepare, explore, fit, blend, compare, evaluate, tune, publish."""
 
 
 @app.command()
@@ -94,6 +94,23 @@ def fit(
 
     engine = Engine(device, devices, nodes, workers)
     run_fit(FitConfig.read(config), data=data, run=run, engine=engine, init=init)
+
+
+@app.command()
+def blend(
+    before: Annotated[Path, typer.Option(help="A checkpoint, .safetensors.")],
+    after: Annotated[Path, typer.Option(help="What `fit --init` made of it.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint to write.")],
+    share: Annotated[float, typer.Option(help="How much of the second, 0 to 1.", min=0, max=1)] = 0.5,
+) -> None:
+    """Write the weights between a checkpoint and what further training made of it: often better than both.
+
+    Example: python -m training blend --before model/checkpoints/default-6633945f.safetensors
+    --after runs/next/average.safetensors --out runs/next/blend.safetensors
+    """
+    from training.averaging import blend as run_blend
+
+    run_blend(before, after, out, share=share)
 
 
 @app.command()
