@@ -105,7 +105,7 @@ def blend(
 ) -> None:
     """Write the weights between a checkpoint and what further training made of it: often better than both.
 
-    Example: python -m training blend --before model/checkpoints/default-6633945f.safetensors
+    Example: python -m training blend --before runs/first/average.safetensors
     --after runs/next/average.safetensors --out runs/next/blend.safetensors
     """
     from training.averaging import blend as run_blend
