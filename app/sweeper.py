@@ -4,7 +4,6 @@ Any number of sweepers may run: each step is one that harms nothing when it is d
 """
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +35,7 @@ from app.queue import (
     send_transcription,
 )
 from app.settings import Settings
+from app.stop_signals import StopSignals
 from app.storage import open_storage
 from app.storage.interface import JOBS, Storage, job_prefix
 from app.webhooks.deliver import Deliverer
@@ -188,9 +188,8 @@ class Sweeper:
 
 def run_sweeper(settings: Settings) -> None:
     """Sweep until told to stop."""
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
+    stop_signals, over = StopSignals(), threading.Event()
+    stop_signals.listen()
     sessions = session_factory(open_database(settings.database))
     jobs = JobRepository(sessions)
     webhooks = WebhookRepository(sessions)
@@ -199,9 +198,10 @@ def run_sweeper(settings: Settings) -> None:
     deliverer = Deliverer(settings, webhooks, redis)
     sending = threading.Thread(target=deliverer.run, args=(over,), kwargs={"pause": settings.sweep_seconds})
     sending.start()
-    while not over.is_set():
+    while not stop_signals.received:
         sweeper.sweep()
-        over.wait(settings.sweep_seconds)
+        stop_signals.wait(settings.sweep_seconds)
+    over.set()
     sending.join()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.process import tied_command
@@ -73,12 +74,12 @@ class Part:
         """Send SIGTERM."""
         self._signal(signal.SIGTERM)
 
-    def wait_stopped(self, over: threading.Event) -> None:
-        """Wait for its end; kill it, and what it started, after its grace time or when `over` is set."""
+    def wait_stopped(self, asked_to_kill: Callable[[], bool]) -> None:
+        """Wait for its end; kill it, and what it started, after its grace time or when asked to."""
         if self._process is None:
             return
         deadline = time.monotonic() + self.grace
-        while self._process.poll() is None and time.monotonic() < deadline and not over.is_set():
+        while self._process.poll() is None and time.monotonic() < deadline and not asked_to_kill():
             time.sleep(0.02)
         if self._process.poll() is None:
             say(f"{self.name} does not stop and is killed")

@@ -16,7 +16,6 @@ import urllib.request
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 from redis import Redis, RedisError
 
@@ -24,12 +23,12 @@ from app.connections import open_redis
 from app.heartbeats import forget_consumption
 from app.lanes import DECODE
 from app.settings import Settings, child_environment
+from app.stop_signals import TICK, StopSignals
 from app.supervisor.deafness import Deafness
 from app.supervisor.lock import StartError, only_one
 from app.supervisor.part import Part, say
 from app.supervisor.redis_server import prepare_redis
 
-TICK = 0.1
 SQLITE = "sqlite:///"
 REDIS_START_SECONDS = 30.0
 MOST_DEATHS = 5
@@ -45,25 +44,18 @@ class Supervisor:
         self._settings = settings
         self._parts: list[Part] = []
         self._redis: Part | None = None
-        self._stopping = threading.Event()
-        self._killing = threading.Event()
+        self._stop_signals = StopSignals()
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
 
     def run(self) -> int:
         """Serve until told to stop; gives the exit status."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._asked_to_stop)
+        self._stop_signals.listen()
         with only_one(self._settings.run):
             _require_free_port(self._settings)
             try:
                 return self._watch(self._start())
             finally:
                 self._stop()
-
-    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
-        if self._stopping.is_set():
-            self._killing.set()
-        self._stopping.set()
 
     def _start(self) -> Deafness:
         _bring_up_to_date(self._settings.database)
@@ -82,13 +74,13 @@ class Supervisor:
         )
         self._parts = [_part(name, words, environment, grace) for name, words, grace in parts(self._settings)]
         for part in self._parts:
-            if not self._stopping.is_set():
+            if not self._stop_signals.received:
                 part.start()
         return Deafness(redis, patience=self._settings.consumer_seconds)
 
     def _wait_for_redis(self, redis: Redis) -> None:
         deadline = time.monotonic() + REDIS_START_SECONDS
-        while not self._stopping.is_set():
+        while not self._stop_signals.received:
             try:
                 for queue in self._settings.queues:
                     forget_consumption(redis, queue)
@@ -103,7 +95,7 @@ class Supervisor:
         """Until told to stop: start again what dies, and give up when too much does."""
         threading.Thread(target=self._announce, daemon=True).start()
         workers = [part for part in self._parts if part.name in self._settings.queues]
-        while not self._stopping.wait(TICK):
+        while not self._stop_signals.wait(TICK):
             deafness.cure(workers)
             for part in self._all():
                 status = part.death()
@@ -130,10 +122,13 @@ class Supervisor:
             for part in waiting:
                 part.ask_to_stop()
             for part in waiting:
-                part.wait_stopped(self._killing)
+                part.wait_stopped(self._asked_to_kill)
         if self._redis is not None:
             self._redis.ask_to_stop()
-            self._redis.wait_stopped(self._killing)
+            self._redis.wait_stopped(self._asked_to_kill)
+
+    def _asked_to_kill(self) -> bool:
+        return self._stop_signals.received > 1
 
     def _all(self) -> Iterator[Part]:
         if self._redis is not None:
@@ -143,7 +138,7 @@ class Supervisor:
     def _announce(self) -> None:
         """Say so once a recording sent now would be transcribed."""
         address = f"http://{_for_url(self._settings.host)}:{self._settings.port}"
-        while not self._stopping.wait(TICK):
+        while not self._stop_signals.wait(TICK):
             if _is_ready(address):
                 print(f"ready at {address}   API description: {address}/docs", flush=True)
                 print(f"try: curl -F file=@recording.mp3 {address}/v1/transcriptions", flush=True)

@@ -104,10 +104,15 @@ class Service:
         return False
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, seconds: float = 60.0) -> int:
-        """Send a signal and wait for the end; gives the exit status."""
+        """Send a signal and wait for the end; gives the exit status. What does not end is killed, and its log shown."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(timeout=seconds)
+        try:
+            return self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.words} did not stop within {seconds} s\n{self.log}") from None
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=60)
