@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from app.allocator import keep_one_arena
 from app.cli import keys, webhooks
 from app.cli.common import read_settings, refuse
 from app.cores import spin_briefly
@@ -52,6 +53,7 @@ def transcribe(
     One bad file does not stop the others. Exit status: 0 all were transcribed, 1 some were not, 2 wrong usage.
     """
     spin_briefly()
+    keep_one_arena()
     from app.cli.transcribe import UsageError, transcribe_files
 
     options = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from celery import signals
 from celery.platforms import SecurityWarning
 
+from app.allocator import keep_one_arena
 from app.cores import spin_briefly
 from app.database import open_database, session_factory
 from app.heartbeats import end_canary, note_consumption
@@ -166,6 +167,7 @@ class Worker:
 def run_worker(settings: Settings, queue: str) -> int:
     """Work on one queue until told to stop; gives the exit status."""
     spin_briefly()
+    keep_one_arena()
     if queue in set(Lane):
         _recover_own_jobs(settings, worker_name(settings, queue))
     return Worker(settings, queue).run()

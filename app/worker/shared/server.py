@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from app.allocator import keep_one_arena
 from app.worker.shared.batching import Batcher
 from model.errors import ModelError
 from model.listening import Heard
@@ -100,6 +101,7 @@ def run(batcher: Windows, threads: int) -> None:
 
 def main(socket: str, device: str, threads: str, most: str) -> None:
     """Serve until killed."""
+    keep_one_arena()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     batcher = Windows(Transcriber.hear_together, most=int(most))
     threading.Thread(target=run, args=(batcher, int(threads)), daemon=True).start()
