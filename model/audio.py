@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Protocol
 import av
 import numpy as np
 import soxr
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
@@ -188,17 +189,22 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         self._check_whole()
 
     def _decoded(self) -> Iterator[NDArray[np.float32]]:
-        """Mono blocks at the file's rate. Damage after good audio ends the recording with a warning."""
-        pending: list[NDArray[np.float32]] = []
-        missing = size = int(BLOCK_SECONDS * self.summary.sr)
+        """Mono blocks at the file's rate. Damage after good audio ends the recording with a warning.
+
+        A second of mp3 is 38 frames. FFmpeg's queue joins them, since numpy takes longer over each than its decoder.
+        """
+        size = int(BLOCK_SECONDS * self.summary.sr)
+        queue, kind = AudioFifo(), ("", 0)
         for frame in self._frames():
-            pending.append(mono(frame))
-            missing -= frame.samples
-            if missing <= 0:
-                yield np.concatenate(pending)
-                pending, missing = [], size
-        if pending:
-            yield np.concatenate(pending)
+            before, kind = kind, (frame.format.name, frame.layout.nb_channels)
+            if kind != before:  # a queue holds one kind, and does not look at the channels itself
+                yield from _all(queue)
+                queue = AudioFifo()
+            frame.pts = None  # gaps in time do not matter here
+            queue.write(frame)
+            if queue.samples >= size:
+                yield from _all(queue)
+        yield from _all(queue)
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Decoded frames. Packets that do not decode are skipped; a damaged container ends the recording."""
@@ -258,6 +264,13 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             self.summary.warnings.append(
                 f"the file is cut short: its header says {claimed:.1f} s, {found:.1f} s could be read"
             )
+
+
+def _all(queue: AudioFifo) -> Iterator[NDArray[np.float32]]:
+    """All that a queue holds, mono, if it holds anything."""
+    frame = queue.read()
+    if frame is not None:
+        yield mono(frame)
 
 
 def _head_and_size(file: BinaryIO) -> tuple[bytes, int]:

@@ -52,6 +52,19 @@ def test_channels_are_averaged_and_the_rate_is_the_networks(tmp_path: Path) -> N
     assert np.abs(heard[4000:-4000]).max() == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.parametrize("channels", [(1, 2), (2, 1), (2, 1, 2)])
+def test_channels_may_change_on_the_way(channels: tuple[int, ...], tmp_path: Path) -> None:
+    """As in a stream that was recorded from radio. All channels sound alike, so their mean stays the same."""
+    wave = sine(440, 1.5, sr=44100)
+    parts = [encode(tmp_path / f"{n}.aac", wave, sr=44100, kind="aac", channels=n).read_bytes() for n in channels]
+    (tmp_path / "both.aac").write_bytes(b"".join(parts))
+    heard, summary = read(tmp_path / "both.aac")
+    assert summary.channels == channels[0]
+    assert summary.duration == pytest.approx(1.5 * len(channels), abs=0.2)
+    middles = [heard[int(24000 * (k + 0.5)) :][:2000] for k in range(len(channels))]
+    assert [np.abs(middle).max() for middle in middles] == pytest.approx([0.5] * len(channels), abs=0.05)
+
+
 def test_the_sound_of_a_video_is_read(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     write_video(path, sound=True)
