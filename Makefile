@@ -10,8 +10,10 @@
 # PYTHON=python3.12        another interpreter than python3; 3.11 or later
 # TORCH_INDEX=<address>    where to take PyTorch from. The package index's own builds for Linux bring CUDA with them;
 #                          PyTorch's index of CPU wheels (see "Get started" on its site) gives the small one.
+# JOBS=4                   processes that share the tests, 2 unless told; 0 runs one after another
 
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -36,7 +38,7 @@ measure-faults: $(TEST_STAMP)
 	$(BIN)/python -m pytest tests/app/faults --measured docs/reliability.md
 
 test: $(TEST_STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .
