@@ -16,6 +16,7 @@ from app.jobs.lease_watch import LeaseWatch
 from app.jobs.repository import JobRepository, Lease, ResultFiles
 from app.jobs.states import ErrorCode, Status
 from app.jobs.table import SCHEMA_REVISION, Base, Job
+from app.options import Options
 from app.schema import migrate, migration_config
 
 AUDIO = {"duration": 3.0, "sr": 16000, "channels": 1, "codec": "flac", "container": "flac"}
@@ -34,7 +35,7 @@ def make_job(name: str = "a", **values: Any) -> Job:
         "file_sha256": "0" * 64,
         "model_name": "default",
         "model_sha256": "0" * 64,
-        "options": {"tempo": 120.0},
+        "options": Options(onset_threshold=0.5, frame_threshold=0.5, min_note_ms=30.0).model_dump(),
         "seconds_done": 0.0,
         "attempts": 0,
         "files_gone": False,
