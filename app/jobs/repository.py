@@ -178,10 +178,10 @@ class JobRepository:
         """End a run without results."""
         return self._end(lease.job_id, _held(lease), _failure(code, message))
 
-    def hand_back(self, lease: Lease) -> bool:
-        """Put a running job back on the queue; the run does not count as an attempt."""
-        values = NO_LEASE | {"status": Status.QUEUED, "stage": None, "attempts": Job.attempts - 1}
-        return self._update(_held(lease), values)
+    def hand_back(self, lease: Lease, *, counted: bool = False) -> bool:
+        """Put a running job back on the queue. The run does not count as an attempt, unless the job may be to blame."""
+        values = NO_LEASE | {"status": Status.QUEUED, "stage": None}
+        return self._update(_held(lease), values if counted else values | {"attempts": Job.attempts - 1})
 
     # The sweeper's changes ---------------------------------------------------------------------------------------
 

@@ -54,13 +54,17 @@ class Runtime:
         """Name that leases are held under: that of the worker of this queue, whichever process works for it."""
         return worker_name(self.settings, self.queue)
 
-    def listener(self, name: str) -> "Loaded":
+    def listener(self, name: str, *, alone: bool = False) -> "Loaded":
         """The network of this name as of now (of the default one where it is not served any more), loaded once.
 
-        One that was published anew is loaded between two jobs; where that fails, its predecessor goes on.
+        One that was published anew is loaded between two jobs; where that fails, its predecessor goes on. `alone` asks
+        for one that no other recording shares, for this job only: what ends it then ends nobody else.
         """
         catalogue = self.models.catalogue()
         entry = catalogue.get_or_default(name)
+        if alone and self.shared is not None:
+            log.info("model %s is loaded for one recording alone", entry.name)
+            return Loaded(entry, self.load(entry, alone=True))
         former = self._loaded.get(entry.name)
         if former is not None and former.entry.sha256 == entry.sha256:
             return former
@@ -75,14 +79,14 @@ class Runtime:
         self._loaded = {one: kept for one, kept in self._loaded.items() if one in served}
         return loaded
 
-    def load(self, entry: ModelEntry) -> "Listener":
-        """Load a checkpoint.
+    def load(self, entry: ModelEntry, *, alone: bool = False) -> "Listener":
+        """Load a checkpoint, into this process where it is to be `alone` or nothing is shared.
 
         torch is imported here, in the child: a CUDA device that was opened before a fork cannot be used after it, and
         the workers that only decode need none.
         """
         with self._file(entry) as path:
-            if self.shared is not None:
+            if self.shared is not None and not alone:
                 from app.worker.shared.client import SharedListener
 
                 return SharedListener(self.shared, path, entry.sha256)

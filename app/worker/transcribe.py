@@ -112,9 +112,12 @@ def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
         log.error("job %s: the job table does not answer: %s", job.id, error)
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
-    except (StoreAwayError, SharedLostError) as error:
+    except StoreAwayError as error:
         _wait_for_others(runtime.settings, job.id, error)
         _hand_back(runtime, lease, job)
+    except SharedLostError as error:  # perhaps by this recording: next time it is heard alone
+        _wait_for_others(runtime.settings, job.id, error)
+        _hand_back(runtime, lease, job, counted=True)
     except OSError as error:
         log.error("job %s: a file cannot be read or written: %s", job.id, error)
         _fail(runtime, lease, *_file_failure(error))
@@ -149,7 +152,7 @@ def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
     ):
         watch.progress("starting", 0.0, None)
         activations, peaks = Path(folder) / "activations", Path(folder) / "peaks"
-        heard_by = runtime.listener(job.model_name)
+        heard_by = runtime.listener(job.model_name, alone=job.attempts > 1)
         transcriber = heard_by.transcriber
         with (
             runtime.tracing.span("transcribing"),
@@ -221,9 +224,9 @@ def _failed_event(code: ErrorCode, message: str) -> Event:
     return make_event(Status.FAILED, error=error_document(code, message))
 
 
-def _hand_back(runtime: Runtime, lease: Lease, job: Job) -> None:
+def _hand_back(runtime: Runtime, lease: Lease, job: Job, *, counted: bool = False) -> None:
     """The worker stops: the job waits again, and the next worker starts it from its beginning."""
-    if not runtime.jobs.hand_back(lease):
+    if not runtime.jobs.hand_back(lease, counted=counted):
         _clean_up(runtime, job.id)
         return
     log.info("job %s: handed back", job.id)

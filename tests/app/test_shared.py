@@ -113,7 +113,7 @@ def test_a_server_that_dies_is_noticed_on_both_sides() -> None:
 
 
 def test_the_service_hears_several_recordings_in_one_process(tune: bytes, long_tune: bytes) -> None:
-    """And when that process dies under a running job, the worker is started anew and the job goes on uncounted."""
+    """And when that process dies under a job, the worker is started anew and hears this job, the suspect, alone."""
     service = Service(short_folder() / "var", settings=QUICK | {"batch": "4", "concurrency": "2"})
     with running(service), service.client() as client:
         ended = [finished(client, job) for job in [upload(client, tune) for _ in range(4)]]
@@ -125,9 +125,10 @@ def test_the_service_hears_several_recordings_in_one_process(tune: bytes, long_t
         with repository(service.configuration().database) as jobs:
             row = jobs.get(job["id"])
         assert row is not None
-        assert row.attempts == 1
+        assert row.attempts == 2
         wait_for(lambda: ready(client), what="readiness")
     assert "the process that holds the network has ended" in service.log
+    assert service.log.count("for one recording alone") == 1
 
 
 def shared_process(service: Service) -> int:
