@@ -22,9 +22,15 @@ def compose(*words: str, files: tuple[str, ...] = (), **values: str) -> "subproc
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-def services(*, files: tuple[str, ...] = (), **values: str) -> dict[str, dict[str, Any]]:
-    """All services, every variable filled in."""
+def document(*, files: tuple[str, ...] = (), **values: str) -> dict[str, Any]:
+    """The whole file, every variable filled in."""
     done = compose("config", "--format", "json", files=files, **(GOOD | values))
     assert done.returncode == 0, done.stderr
-    found: dict[str, dict[str, Any]] = json.loads(done.stdout)["services"]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def services(*, files: tuple[str, ...] = (), **values: str) -> dict[str, dict[str, Any]]:
+    """All its services."""
+    found: dict[str, dict[str, Any]] = document(files=files, **values)["services"]
     return found

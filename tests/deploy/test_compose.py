@@ -1,6 +1,7 @@
 """docker-compose.yml: what starts after what, what is fenced in, what is published, what stops the start."""
 
 import re
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from app.settings import Settings
 from app.supervisor.supervisor import parts
-from tests.deploy.compose import GOOD, ROOT, compose, services
+from tests.deploy.compose import GOOD, ROOT, compose, document, services
 
 OURS = {"preflight", "migrate", "api", "worker", "worker-long", "decoder", "sweeper", "worker-gpu"}
 ONCE = {"preflight", "migrate"}
@@ -106,13 +107,22 @@ def test_every_variable_of_a_container_is_a_setting(stack: dict[str, dict[str, A
         assert set(stack[name]["environment"]) <= known, name
 
 
+def test_nobody_else_is_given_the_address_of_the_edge(stack: dict[str, dict[str, Any]]) -> None:
+    (pool,) = document()["networks"]["front"]["ipam"]["config"]
+    edge = ip_address(stack["edge"]["networks"]["front"]["ipv4_address"])
+    assert edge in ip_network(pool["subnet"])
+    assert ip_network(pool["ip_range"]).subnet_of(ip_network(pool["subnet"]))
+    assert edge not in ip_network(pool["ip_range"])
+    assert stack["api"]["environment"]["AMT_TRUSTED_PROXIES"] == str(edge)
+
+
 def test_what_can_be_set_is_in_the_example() -> None:
     asked = set(re.findall(r"(?<!\$)\$\{([A-Z_0-9]+)", (ROOT / "docker-compose.yml").read_text()))
     offered = set(re.findall(r"^#?([A-Z_0-9]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert offered - asked <= {"COMPOSE_PROFILES", "TORCH_INDEX", "PIP_INDEX_URL"}  # Compose's own, build arguments
     assert asked - offered == {
         "AMT_CORS_ORIGINS", "AMT_MAX_SECONDS", "AMT_MAX_UPLOAD_BYTES", "AMT_WEBHOOK_NETWORKS", "AMT_S3_PUBLIC_ENDPOINT",
-        "EDGE_ADDRESS", "FRONT_SUBNET", "GRAFANA_PORT", "TORCH_CUDA_INDEX",
+        "EDGE_ADDRESS", "FRONT_RANGE", "FRONT_SUBNET", "GRAFANA_PORT", "TORCH_CUDA_INDEX",
     }  # fmt: skip
 
 
