@@ -15,7 +15,7 @@ M_MMAP_THRESHOLD = -3
 M_ARENA_MAX = -8
 
 MB = 1 << 20
-# Most buffers of a window are smaller than this, and come out of the arena; to map each anew costs a tenth of the time.
+# Most buffers of a window are smaller than this, and come out of the arena: to map each anew takes time for its pages.
 MAPPED_FROM = 32 * MB
 # So much may lie free at the arena's end before it goes back to the system.
 KEPT_FREE = 64 * MB

@@ -112,12 +112,10 @@ def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
         log.error("job %s: the job table does not answer: %s", job.id, error)
     except ModelError as error:
         _fail(runtime, lease, _public_code(error), error.message)
-    except StoreAwayError as error:
+    except (StoreAwayError, SharedLostError) as error:
         _wait_for_others(runtime.settings, job.id, error)
-        _hand_back(runtime, lease, job)
-    except SharedLostError as error:  # perhaps by this recording: next time it is heard alone
-        _wait_for_others(runtime.settings, job.id, error)
-        _hand_back(runtime, lease, job, counted=True)
+        # The shared network may have died of this recording: it counts, and next time it is heard alone.
+        _hand_back(runtime, lease, job, counted=isinstance(error, SharedLostError))
     except OSError as error:
         log.error("job %s: a file cannot be read or written: %s", job.id, error)
         _fail(runtime, lease, *_file_failure(error))
