@@ -21,7 +21,7 @@ app.add_typer(prepare.app, name="prepare")
 
 @app.callback()
 def callback() -> None:
-    """From recordings to a checkpoint: download, prepare, explore, fit, blend, compare, evaluate, tune, publish."""
+    """From recordings to a checkpoint: download, prepare, fit, evaluate, tune, publish, and what helps on the way."""
 
 
 @app.command()
@@ -111,6 +111,25 @@ def blend(
     from training.averaging import blend as run_blend
 
     run_blend(before, after, out, share=share)
+
+
+@app.command()
+def grow(
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint, .safetensors.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint to write.")],
+    fine_channels: Annotated[int | None, typer.Option(help="New size, not smaller than it is.", min=1)] = None,
+    pitch_channels: Annotated[int | None, typer.Option(help="The same.", min=1)] = None,
+    pitch_hidden: Annotated[int | None, typer.Option(help="The same.", min=1)] = None,
+) -> None:
+    """Write a larger network that says what a checkpoint says, to train on from there with `fit --init`.
+
+    Example: python -m training grow --checkpoint runs/first/average.safetensors --out runs/larger.safetensors
+    --pitch-hidden 48
+    """
+    from training.growing import grow as run_grow
+
+    given = {"fine_channels": fine_channels, "pitch_channels": pitch_channels, "pitch_hidden": pitch_hidden}
+    run_grow(checkpoint, out, {name: size for name, size in given.items() if size is not None})
 
 
 @app.command()
