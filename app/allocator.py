@@ -15,10 +15,12 @@ M_MMAP_THRESHOLD = -3
 M_ARENA_MAX = -8
 
 MB = 1 << 20
-# Most buffers of a window are smaller than this, and come out of the arena: to map each anew takes time for its pages.
-MAPPED_FROM = 32 * MB
-# So much may lie free at the arena's end before it goes back to the system.
-KEPT_FREE = 64 * MB
+# A buffer comes out of the arena unless it is larger: one that is mapped for itself is given back when it is freed, and
+# the system clears each of its pages again for the next window, which took a fifth of the network's time. Older
+# versions of glibc (before 2.35) accept no more than the second.
+MAPPED_FROM = (1024 * MB, 32 * MB)
+# So much may lie free at the arena's end before it goes back to the system: the buffers of a window.
+KEPT_FREE = 256 * MB
 
 
 def keep_one_arena() -> None:
@@ -30,5 +32,6 @@ def keep_one_arena() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt is not None:
-        for parameter, value in ((M_ARENA_MAX, 1), (M_MMAP_THRESHOLD, MAPPED_FROM), (M_TRIM_THRESHOLD, KEPT_FREE)):
-            mallopt(parameter, value)
+        mallopt(M_ARENA_MAX, 1)
+        any(mallopt(M_MMAP_THRESHOLD, size) for size in MAPPED_FROM)  # the first that it accepts
+        mallopt(M_TRIM_THRESHOLD, KEPT_FREE)

@@ -18,6 +18,7 @@ from app.settings import SettingsError
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span
 
 SERVICE = "amt"
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -91,21 +92,29 @@ class Tracing:
         tracer = self.provider.get_tracer(SERVICE)
         return tracer.start_as_current_span(name, attributes=_named(facts))
 
-    def job(self, traceparent: str | None, **facts: str | int) -> AbstractContextManager[Any]:
-        """The run of a job, in the trace of the request that made it; the message that brought it is a link."""
+    def begin_job(self, traceparent: str | None, **facts: str | int) -> "Span | None":
+        """Begin the run of a job, in the trace of the request that made it; the message that brought it is a link."""
         if self.provider is None:
-            return nullcontext()
+            return None
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         message = trace.get_current_span().get_span_context()
-        return self.provider.get_tracer(SERVICE).start_as_current_span(
+        return self.provider.get_tracer(SERVICE).start_span(
             "transcribe",
             context=TraceContextTextMapPropagator().extract({"traceparent": traceparent} if traceparent else {}),
             kind=trace.SpanKind.CONSUMER,
             attributes=_named(facts),
             links=[trace.Link(message)] if message.is_valid else None,
         )
+
+    def within(self, span: "Span | None") -> AbstractContextManager[Any]:
+        """Go on with what was begun, in whichever thread; somebody has to end it."""
+        if span is None:
+            return nullcontext()
+        from opentelemetry.trace import use_span
+
+        return use_span(span, end_on_exit=False)
 
     def note_failure(self, code: str) -> None:
         """Say that what the present span tells of went wrong."""

@@ -108,7 +108,7 @@ class Worker:
         try:
             tracing = open_tracing(self.queue)
             tracing.trace_messages()
-            signals.worker_process_shutdown.connect(lambda **_: tracing.flush(), weak=False)
+            signals.worker_process_shutdown.connect(self._end_child, weak=False)
             shared = self._shared.socket if self._shared is not None else None
             self._runtime = build_runtime(self.settings, self.queue, self.celery, self.stop, tracing, shared=shared)
             if self.is_lane:
@@ -122,6 +122,11 @@ class Worker:
 
     def _shutting_down(self, **_: Any) -> None:
         self.stop.set()
+
+    def _end_child(self, **_: Any) -> None:
+        if self._runtime is not None:
+            self._runtime.finisher.wait()
+            self._runtime.tracing.flush()
 
     def _begin_task(self, task: Any, args: Sequence[Any], **_: Any) -> None:
         """Log lines of a new decoding name its request and its job; a transcription looks both up itself."""

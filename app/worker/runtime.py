@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.storage import open_storage
 from app.storage.interface import Storage
 from app.tracing import Tracing
+from app.worker.finishing import Finisher
 from app.worker.stopping import StopFlag
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Runtime:
     stop: StopFlag
     tracing: Tracing
     shared: Path | None = None  # where the process listens that hears for all of this worker
+    finisher: Finisher = field(default_factory=Finisher)
     _audio: "AudioDecoder | None" = None
     _loaded: "dict[str, Loaded]" = field(default_factory=dict)
 

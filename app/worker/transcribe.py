@@ -1,16 +1,20 @@
 """The task behind a transcription: claim, hear, write, finish.
 
 Every message may come twice and every process may die at any line: the claim lets one run begin, results lie in a
-folder of their own until the job's row names it, and only the lease's holder writes that row.
+folder of their own until the job's row names it, and only the lease's holder writes that row. So a message is done with
+when its job was heard; what is left is done beside the next job, and lost with its process like all else.
 """
 
 import logging
 import secrets
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kombu.exceptions import KombuError
 from redis import RedisError
@@ -42,10 +46,15 @@ from app.worker.results import put_file, store_results
 from app.worker.runtime import Runtime
 from app.worker.shared.client import SharedLostError
 from app.worker.watch import HandBackError, LeaseLostError, TimedOutError, Watch
-from model.audio import AudioLimits
+from model.audio import AudioLimits, AudioSummary
 from model.errors import ModelError
 
+if TYPE_CHECKING:
+    from model.listening import Listener
+
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 # Before a job is handed back whose store or network is away: the next worker would find it no other way at once.
 PAUSE = 5.0
@@ -89,39 +98,128 @@ def transcribe(runtime: Runtime, job_id: str) -> bool:
     begin_work(request_id=job.request_id, job_id=job_id)
     _remove_leftovers(runtime, job_id, leftovers)
     log.info("job %s: start, attempt %d", job_id, job.attempts)
-    with runtime.tracing.job(job.traceparent, job_id=job_id, attempt=job.attempts):
-        _run_to_an_end(runtime, lease, job)
+    _Run(runtime, lease, job).go()
     return True
 
 
-def _run_to_an_end(runtime: Runtime, lease: Lease, job: Job) -> None:
-    """Run a claimed job, and note how it ended."""
-    try:
-        _finish(runtime, lease, job, _run(runtime, lease, job))
-    except HandBackError:
-        _hand_back(runtime, lease, job)
-    except LeaseLostError:
-        _clean_up(runtime, job.id)
-    except TimedOutError:
-        _fail(runtime, lease, ErrorCode.TIMED_OUT, "The recording took too long to transcribe.")
-    except MemoryError:
-        # Celery would raise this one again in the parent, and take the whole worker down before the acknowledgement.
-        _fail(runtime, lease, ErrorCode.INTERNAL, "The service ran out of memory over this recording.")
-    except SQLAlchemyError as error:
-        # Nothing can be noted now. The lease runs out, and the job is run again once the table is back.
-        log.error("job %s: the job table does not answer: %s", job.id, error)
-    except ModelError as error:
-        _fail(runtime, lease, _public_code(error), error.message)
-    except (StoreAwayError, SharedLostError) as error:
-        _wait_for_others(runtime.settings, job.id, error)
-        # The shared network may have died of this recording: it counts, and next time it is heard alone.
-        _hand_back(runtime, lease, job, counted=isinstance(error, SharedLostError))
-    except OSError as error:
-        log.error("job %s: a file cannot be read or written: %s", job.id, error)
-        _fail(runtime, lease, *_file_failure(error))
-    except Exception:
-        log.exception("job %s failed", job.id)
-        _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
+@dataclass(frozen=True)
+class _Heard:
+    """A recording that was heard and is not written yet."""
+
+    activations: Path
+    peaks: Path
+    summary: AudioSummary
+    model: ModelEntry
+    seconds: float
+    held: ExitStack  # the watch and the folder of both files
+
+
+class _Run:
+    """A claimed job until its end: heard in this thread, then written and noted by the finisher's."""
+
+    def __init__(self, runtime: Runtime, lease: Lease, job: Job) -> None:
+        self._runtime, self._lease, self._job = runtime, lease, job
+        self._span = runtime.tracing.begin_job(job.traceparent, job_id=job.id, attempt=job.attempts)
+
+    def go(self) -> None:
+        """Hear it, and leave the rest to the finisher.
+
+        What ended its worker before may do so again, and takes nobody along: a later attempt is alone in the process.
+        """
+        is_alone = self._job.attempts > 1
+        if is_alone:
+            self._runtime.finisher.wait()
+        heard = self._to_an_end(self._hear)
+        if heard is None:
+            self._end_span()
+            return
+        self._runtime.finisher.submit(partial(self._finish, heard))
+        if is_alone:
+            self._runtime.finisher.wait()
+
+    def _hear(self) -> _Heard:
+        with ExitStack() as held:
+            begun = time.monotonic()
+            watch = held.enter_context(Watch(self._runtime, self._lease))
+            folder = tempfile.TemporaryDirectory(dir=self._runtime.settings.temporary, prefix="run-")
+            activations, peaks = (Path(held.enter_context(folder)) / name for name in ("activations", "peaks"))
+            watch.progress("starting", 0.0, None)
+            heard_by = self._runtime.listener(self._job.model_name, alone=self._job.attempts > 1)
+            summary = self._hear_by(heard_by.transcriber, watch, activations, peaks)
+            watch.progress("writing", summary.duration, summary.duration)
+            spent = time.monotonic() - begun
+            return _Heard(activations, peaks, summary, heard_by.entry, spent, held.pop_all())
+
+    def _hear_by(self, transcriber: "Listener", watch: Watch, activations: Path, peaks: Path) -> AudioSummary:
+        runtime, settings = self._runtime, self._runtime.settings
+        limits = AudioLimits(
+            max_seconds=settings.max_seconds, max_channels=settings.max_channels, max_sr=settings.max_sr
+        )
+        with (
+            runtime.tracing.span("transcribing"),
+            runtime.storage.local_copy(audio_key(self._job.id)) as file,
+            runtime.audio.open(file, sr=transcriber.sr, limits=limits) as audio,
+        ):
+            return transcriber.write_activations(
+                audio,
+                activations,
+                on_progress=lambda at: watch.progress("transcribing", at.seconds_done, at.seconds_total),
+                peaks=peaks,
+            )
+
+    def _finish(self, heard: _Heard) -> None:
+        self._to_an_end(partial(self._write_and_note, heard))
+        self._end_span()
+
+    def _write_and_note(self, heard: _Heard) -> None:
+        with heard.held:
+            outcome = self._write(heard)
+        _finish(self._runtime, self._lease, self._job, outcome)
+
+    def _write(self, heard: _Heard) -> Outcome:
+        runtime, job, summary = self._runtime, self._job, heard.summary
+        begun = time.monotonic()
+        with runtime.tracing.span("writing"):
+            audio = _audio_document(summary) | {"peaks": put_file(runtime, peaks_key(job.id), heard.peaks)}
+            files = _store(runtime, job, heard.activations, summary.warnings)
+        seconds = {"transcribing": heard.seconds, "writing": time.monotonic() - begun}
+        return Outcome(files, audio, heard.model, seconds)
+
+    def _to_an_end(self, part: Callable[[], Result]) -> Result | None:
+        """Do a part of the run; None where an error ended the job, which is noted then."""
+        runtime, lease, job = self._runtime, self._lease, self._job
+        with runtime.tracing.within(self._span):
+            try:
+                return part()
+            except HandBackError:
+                _hand_back(runtime, lease, job)
+            except LeaseLostError:
+                _clean_up(runtime, job.id)
+            except TimedOutError:
+                _fail(runtime, lease, ErrorCode.TIMED_OUT, "The recording took too long to transcribe.")
+            except MemoryError:
+                # Celery would raise this one again in the parent, and take the whole worker down.
+                _fail(runtime, lease, ErrorCode.INTERNAL, "The service ran out of memory over this recording.")
+            except SQLAlchemyError as error:
+                # Nothing can be noted now. The lease runs out, and the job is run again once the table is back.
+                log.error("job %s: the job table does not answer: %s", job.id, error)
+            except ModelError as error:
+                _fail(runtime, lease, _public_code(error), error.message)
+            except (StoreAwayError, SharedLostError) as error:
+                _wait_for_others(runtime.settings, job.id, error)
+                # The shared network may have died of this recording: it counts, and next time it is heard alone.
+                _hand_back(runtime, lease, job, counted=isinstance(error, SharedLostError))
+            except OSError as error:
+                log.error("job %s: a file cannot be read or written: %s", job.id, error)
+                _fail(runtime, lease, *_file_failure(error))
+            except Exception:
+                log.exception("job %s failed", job.id)
+                _fail(runtime, lease, ErrorCode.INTERNAL, "Something went wrong on our side.")
+        return None
+
+    def _end_span(self) -> None:
+        if self._span is not None:
+            self._span.end()
 
 
 def _wait_for_others(settings: Settings, job_id: str, error: Exception) -> None:
@@ -138,38 +236,6 @@ def _remove_leftovers(runtime: Runtime, job_id: str, revisions: list[str]) -> No
     """
     for revision in revisions:
         runtime.storage.delete(revision_prefix(job_id, revision))
-
-
-def _run(runtime: Runtime, lease: Lease, job: Job) -> Outcome:
-    settings = runtime.settings
-    begun = time.monotonic()
-    limits = AudioLimits(max_seconds=settings.max_seconds, max_channels=settings.max_channels, max_sr=settings.max_sr)
-    with (
-        Watch(runtime, lease) as watch,
-        tempfile.TemporaryDirectory(dir=settings.temporary, prefix="run-") as folder,
-    ):
-        watch.progress("starting", 0.0, None)
-        activations, peaks = Path(folder) / "activations", Path(folder) / "peaks"
-        heard_by = runtime.listener(job.model_name, alone=job.attempts > 1)
-        transcriber = heard_by.transcriber
-        with (
-            runtime.tracing.span("transcribing"),
-            runtime.storage.local_copy(audio_key(job.id)) as file,
-            runtime.audio.open(file, sr=transcriber.sr, limits=limits) as audio,
-        ):
-            summary = transcriber.write_activations(
-                audio,
-                activations,
-                on_progress=lambda at: watch.progress("transcribing", at.seconds_done, at.seconds_total),
-                peaks=peaks,
-            )
-        heard = time.monotonic()
-        watch.progress("writing", summary.duration, summary.duration)
-        with runtime.tracing.span("writing"):
-            audio_document = _audio_document(summary) | {"peaks": put_file(runtime, peaks_key(job.id), peaks)}
-            files = _store(runtime, job, activations, summary.warnings)
-    seconds = {"transcribing": heard - begun, "writing": time.monotonic() - heard}
-    return Outcome(files, audio_document, heard_by.entry, seconds)
 
 
 def _store(runtime: Runtime, job: Job, activations: Path, warnings: list[str]) -> ResultFiles:

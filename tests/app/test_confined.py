@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import soundfile
 
 from app.worker.confined import reader as reading
 from app.worker.confined.decoder import AudioDecoder
-from app.worker.confined.messages import HEADER, Kind
+from app.worker.confined.messages import HEADER, MOST_AHEAD, Kind, Outbox, read_message
 from app.worker.confined.reader import ConfinedReader, DecoderLostError, DecodingTimedOutError
 from app.worker.confined.sandbox import Sandbox, missing
 from model.audio import AudioLimits, AudioReader
@@ -275,6 +276,24 @@ def test_a_slow_talker_does_not_hold_the_reader_up() -> None:
     assert time.monotonic() - start >= 0.2
     os.close(pipe)
     os.close(theirs)
+
+
+def test_a_decoder_runs_ahead_of_its_reader_and_not_for_ever() -> None:
+    pipe, theirs = os.pipe()
+    outbox, block = Outbox(theirs), bytes(range(256)) * 256
+    sent = [bytes([number]) + block for number in range(MOST_AHEAD // len(block))]
+    for content in sent:  # nobody reads
+        outbox.send(Kind.BLOCK, content)
+    more = threading.Thread(target=lambda: [outbox.send(Kind.BLOCK, content) for content in sent] and outbox.flush())
+    more.start()
+    more.join(0.2)
+    assert more.is_alive()
+    assert [read_message(pipe, seconds=60) for _ in range(2 * len(sent))] == [(Kind.BLOCK, one) for one in sent * 2]
+    more.join()
+    os.close(theirs)
+    with pytest.raises(EOFError):
+        read_message(pipe, seconds=60)
+    os.close(pipe)
 
 
 def test_no_decoder_outlives_its_worker(tmp_path: Path, long_recording: Path) -> None:

@@ -22,7 +22,7 @@ from model.audio import AudioLimits
 
 log = logging.getLogger(__name__)
 
-PIPE_BYTES = 2**20  # the decoder works ahead so far, 16 seconds of sound
+PIPE_BYTES = 2**20  # 16 seconds of sound pass at once
 ANSWER_SECONDS = 10.0  # for ending a process
 # The server is given these and nothing else: the service's own settings hold passwords.
 KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "LANG", "LC_ALL", "TZ")

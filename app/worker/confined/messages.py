@@ -8,11 +8,13 @@ import os
 import select
 import struct
 import time
+from collections import deque
 from enum import IntEnum
 from typing import Any
 
 HEADER = struct.Struct("<BI")
 LONGEST = 4 * 2**20  # a block is one second of sound: 64 kB at 16 kHz
+MOST_AHEAD = 4 * 2**20  # a minute of sound, as long as a window
 
 
 class Kind(IntEnum):
@@ -28,16 +30,56 @@ class BrokenMessageError(Exception):
     """What came is not a message."""
 
 
-def write_message(pipe: int, kind: Kind, content: bytes | memoryview) -> None:
-    """Write a message, waiting for a slow reader."""
-    rest = memoryview(HEADER.pack(kind, len(content)) + bytes(content))
-    while rest:
-        rest = rest[os.write(pipe, rest) :]
+class Outbox:
+    """The writer's end of the pipe, which runs ahead of a slow reader.
 
+    What the pipe does not take yet is kept here, so that the next window is decoded while one is heard.
 
-def write_document(pipe: int, kind: Kind, document: dict[str, Any]) -> None:
-    """Write a message of JSON."""
-    write_message(pipe, kind, json.dumps(document).encode())
+    Parameters
+    ----------
+    pipe : int
+        Becomes non-blocking.
+    """
+
+    def __init__(self, pipe: int) -> None:
+        os.set_blocking(pipe, False)
+        self._pipe = pipe
+        self._kept: deque[memoryview] = deque()
+        self._bytes = 0
+        self._poll = select.poll()
+        self._poll.register(pipe, select.POLLOUT)
+
+    def send(self, kind: Kind, content: bytes | memoryview) -> None:
+        """Send a message; waits while too much is kept."""
+        self._keep(HEADER.pack(kind, len(content)))
+        self._keep(content)
+        self._write(down_to=MOST_AHEAD)
+
+    def send_document(self, kind: Kind, document: dict[str, Any]) -> None:
+        """Send a message of JSON."""
+        self.send(kind, json.dumps(document).encode())
+
+    def flush(self) -> None:
+        """Wait until the reader has, or the pipe holds, all of it."""
+        self._write(down_to=0)
+
+    def _keep(self, content: bytes | memoryview) -> None:
+        self._kept.append(memoryview(content))
+        self._bytes += len(content)
+
+    def _write(self, *, down_to: int) -> None:
+        while self._kept:
+            try:
+                n_written = os.write(self._pipe, self._kept[0])
+            except BlockingIOError:
+                if self._bytes <= down_to:
+                    return
+                self._poll.poll()
+                continue
+            self._bytes -= n_written
+            self._kept[0] = self._kept[0][n_written:]
+            if not self._kept[0]:
+                self._kept.popleft()
 
 
 def read_message(pipe: int, *, seconds: float) -> tuple[Kind, bytes]:

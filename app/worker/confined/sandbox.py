@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-# Reading and writing what is open, memory, clocks, the interpreter's signals, ending. No thread can be started: FFmpeg
-# and NumPy are told to do without. Names that an architecture does not know are left out.
+# Reading and writing what is open, waiting for it, memory, clocks, the interpreter's signals, ending. No thread can be
+# started: FFmpeg and NumPy are told to do without. Names that an architecture does not know are left out.
 SYSTEM_CALLS = (
-    *("read", "readv", "lseek", "_llseek", "write", "writev", "close"),
+    *("read", "readv", "lseek", "_llseek", "write", "writev", "close", "poll", "ppoll"),
     *("brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise"),
     *("clock_gettime", "clock_gettime64", "gettimeofday", "getrandom", "futex", "sched_yield"),
     *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "restart_syscall", "getpid"),

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.process import die_with_parent
-from app.worker.confined.messages import Kind, write_document, write_message
+from app.worker.confined.messages import Kind, Outbox
 from app.worker.confined.sandbox import Sandbox, prepare
 from model.audio import AudioLimits, AudioReader
 from model.errors import DecodeFailedError, ModelError
@@ -68,37 +68,46 @@ def _fork(control: socket.socket, request: dict[str, Any], files: list[int], ent
     try:
         control.close()
         die_with_parent(server)
-        enter(Sandbox(**request["sandbox"]))
-        _decode(*files, sr=request["sr"], limits=AudioLimits(**request["limits"]))
-        status = 0
-    except BrokenPipeError:
-        pass  # nobody listens any more
-    except BaseException:  # our mistake; a log that is a file could not be written to from here
-        failure = {"code": ModelError.code, "message": traceback.format_exc(limit=-3)}
-        write_document(files[1], Kind.FAILED, failure)
+        status = _be_decoder(request, files[0], files[1], enter)
     finally:
         os._exit(status)
 
 
-def _decode(recording: int, pipe: int, *, sr: int, limits: AudioLimits) -> None:
+def _be_decoder(request: dict[str, Any], recording: int, pipe: int, enter: Enter) -> int:
+    """Decode within the fences; gives the exit status."""
+    outbox = Outbox(pipe)
+    try:
+        enter(Sandbox(**request["sandbox"]))
+        _decode(recording, outbox, sr=request["sr"], limits=AudioLimits(**request["limits"]))
+        outbox.flush()
+    except BrokenPipeError:
+        return 1  # nobody listens any more
+    except BaseException:  # our mistake; a log that is a file could not be written to from here
+        outbox.send_document(Kind.FAILED, {"code": ModelError.code, "message": traceback.format_exc(limit=-3)})
+        outbox.flush()
+        return 1
+    return 0
+
+
+def _decode(recording: int, outbox: Outbox, *, sr: int, limits: AudioLimits) -> None:
     """Send the recording's sound, or why there is none."""
     try:
-        _send(recording, pipe, sr=sr, limits=limits)
+        _send(recording, outbox, sr=sr, limits=limits)
     except ModelError as error:
-        write_document(pipe, Kind.FAILED, {"code": error.code, "message": error.message})
+        outbox.send_document(Kind.FAILED, {"code": error.code, "message": error.message})
     except MemoryError:
         message = "the file takes more memory to decode than a recording may"
-        write_document(pipe, Kind.FAILED, {"code": DecodeFailedError.code, "message": message})
+        outbox.send_document(Kind.FAILED, {"code": DecodeFailedError.code, "message": message})
 
 
-def _send(recording: int, pipe: int, *, sr: int, limits: AudioLimits) -> None:
+def _send(recording: int, outbox: Outbox, *, sr: int, limits: AudioLimits) -> None:
     with os.fdopen(recording, "rb", closefd=False) as file, AudioReader(file, sr=sr, limits=limits) as reader:
         found = reader.summary
         opened = {"container": found.container, "codec": found.codec, "sr": found.sr, "channels": found.channels}
-        write_document(pipe, Kind.OPENED, opened | {"claimed_seconds": reader.claimed_seconds})
+        outbox.send_document(Kind.OPENED, opened | {"claimed_seconds": reader.claimed_seconds})
         for block in reader.blocks():
-            write_message(pipe, Kind.BLOCK, block.astype("<f4", copy=False).data.cast("B"))
-        write_document(pipe, Kind.DONE, {"duration": found.duration, "warnings": found.warnings})
+            outbox.send(Kind.BLOCK, block.astype("<f4", copy=False).data.cast("B"))
+        outbox.send_document(Kind.DONE, {"duration": found.duration, "warnings": found.warnings})
 
 
 if __name__ == "__main__":

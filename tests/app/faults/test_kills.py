@@ -34,6 +34,19 @@ def test_a_killed_child(stack: Stack, client: httpx.Client, tune: bytes, expecte
     assert_one_result_each(stack, jobs, expected)
 
 
+def test_a_child_killed_while_it_writes_one_job_and_hears_the_next(
+    stack: Stack, client: httpx.Client, tune: bytes, expected: Files
+) -> None:
+    stack.arm(WRITING)
+    jobs = [upload(client, tune), upload(client, tune)]
+    child = stack.wait_reached(WRITING)
+    wait_for(lambda: [job.status for job in stack.rows()] == [Status.RUNNING] * 2, what="the second job's start")
+    stack.release(WRITING)
+    kill(child)
+    assert_one_result_each(stack, jobs, expected)
+    assert [job.attempts for job in stack.rows()] == [2, 2]
+
+
 @pytest.mark.parametrize("place", [DECODING, WRITING, STORED])
 def test_a_killed_worker(
     stack: Stack, worker: Service, client: httpx.Client, tune: bytes, expected: Files, place: str
