@@ -39,9 +39,12 @@ BASIC_PITCH = Path("var/basic-pitch/bin/python")
 BARE = """
 import sys, time, torch
 from pathlib import Path
+from app.allocator import keep_one_arena
 from benchmarks.speed import read
 from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
+if sys.argv[4] == "kept":
+    keep_one_arena()
 transcriber = Transcriber.load(Path(sys.argv[1]), device="cpu", threads=2)
 wave = read(Path(sys.argv[2]))
 decode_notes(transcriber.activations(wave), DecodingOptions())
@@ -134,9 +137,13 @@ def decode_again(url: str, audio: Path) -> float:
         return min(spent)
 
 
-def bare_model(audio: Path, *, runs: int) -> float:
-    """Seconds from decoded audio to notes without the service, the mean of so many in a row."""
-    command = [sys.executable, "-c", BARE, str(DEFAULT_CHECKPOINT), str(audio), str(runs)]
+def bare_model(audio: Path, *, runs: int, keeps_memory: bool = False) -> float:
+    """Seconds from decoded audio to notes without the service, the mean of so many in a row.
+
+    With `keeps_memory` in a process that keeps freed memory as a worker does (`app.allocator`).
+    """
+    how = "kept" if keeps_memory else "plain"
+    command = [sys.executable, "-c", BARE, str(DEFAULT_CHECKPOINT), str(audio), str(runs), how]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

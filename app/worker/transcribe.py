@@ -120,21 +120,17 @@ class _Run:
     def __init__(self, runtime: Runtime, lease: Lease, job: Job) -> None:
         self._runtime, self._lease, self._job = runtime, lease, job
         self._span = runtime.tracing.begin_job(job.traceparent, job_id=job.id, attempt=job.attempts)
+        # What ended its process before may do so again, and shall take no other job along.
+        self._is_alone = job.attempts > 1
 
     def go(self) -> None:
-        """Hear it, and leave the rest to the finisher.
-
-        What ended its worker before may do so again, and takes nobody along: a later attempt is alone in the process.
-        """
-        is_alone = self._job.attempts > 1
-        if is_alone:
-            self._runtime.finisher.wait()
+        """Hear it, and leave the rest to the finisher."""
         heard = self._to_an_end(self._hear)
         if heard is None:
             self._end_span()
             return
         self._runtime.finisher.submit(partial(self._finish, heard))
-        if is_alone:
+        if self._is_alone:
             self._runtime.finisher.wait()
 
     def _hear(self) -> _Heard:
@@ -144,7 +140,9 @@ class _Run:
             folder = tempfile.TemporaryDirectory(dir=self._runtime.settings.temporary, prefix="run-")
             activations, peaks = (Path(held.enter_context(folder)) / name for name in ("activations", "peaks"))
             watch.progress("starting", 0.0, None)
-            heard_by = self._runtime.listener(self._job.model_name, alone=self._job.attempts > 1)
+            if self._is_alone:
+                self._runtime.finisher.wait()
+            heard_by = self._runtime.listener(self._job.model_name, alone=self._is_alone)
             summary = self._hear_by(heard_by.transcriber, watch, activations, peaks)
             watch.progress("writing", summary.duration, summary.duration)
             spent = time.monotonic() - begun
