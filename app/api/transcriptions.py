@@ -256,6 +256,8 @@ def _announce(context: Context, job: Job) -> None:
         send_transcription(context.celery, job.id, 0, context.sharing.lanes.of(job))
     except (KombuError, RedisError, OSError) as error:
         log.warning("job %s is stored but not announced: %s", job.id, error)
+    except Exception:  # whoever is told of an error sends the recording again
+        log.exception("job %s is stored but not announced", job.id)
 
 
 def _present(context: Context, job: Job, turns: Callable[[Lane], Turns] | None = None) -> JobBody:
