@@ -114,22 +114,24 @@ def blend(
 
 
 @app.command()
-def grow(
+def resize(
     checkpoint: Annotated[Path, typer.Option(help="A checkpoint, .safetensors.")],
     out: Annotated[Path, typer.Option(help="The checkpoint to write.")],
-    fine_channels: Annotated[int | None, typer.Option(help="New size, not smaller than it is.", min=1)] = None,
+    fine_channels: Annotated[int | None, typer.Option(help="New size; the same as before if not given.", min=1)] = None,
     pitch_channels: Annotated[int | None, typer.Option(help="The same.", min=1)] = None,
     pitch_hidden: Annotated[int | None, typer.Option(help="The same.", min=1)] = None,
 ) -> None:
-    """Write a larger network that says what a checkpoint says, to train on from there with `fit --init`.
+    """Write a network of other sizes with a checkpoint's weights, to train on from there with `fit --init`.
 
-    Example: python -m training grow --checkpoint runs/first/average.safetensors --out runs/larger.safetensors
+    A larger one says what the checkpoint says; a smaller one has lost its last channels.
+
+    Example: python -m training resize --checkpoint runs/first/average.safetensors --out runs/larger.safetensors
     --pitch-hidden 48
     """
-    from training.growing import grow as run_grow
+    from training.resizing import resize as run_resize
 
     given = {"fine_channels": fine_channels, "pitch_channels": pitch_channels, "pitch_hidden": pitch_hidden}
-    run_grow(checkpoint, out, {name: size for name, size in given.items() if size is not None})
+    run_resize(checkpoint, out, {name: size for name, size in given.items() if size is not None})
 
 
 @app.command()
