@@ -125,11 +125,12 @@ class _Run:
 
     def go(self) -> None:
         """Hear it, and leave the rest to the finisher."""
-        heard = self._to_an_end(self._hear)
-        if heard is None:
-            self._end_span()
-            return
-        self._runtime.finisher.submit(partial(self._finish, heard))
+        with ExitStack() as over:
+            over.callback(self._end_span)
+            heard = self._to_an_end(self._hear)
+            if heard is None:
+                return
+            self._runtime.finisher.submit(partial(self._finish, heard, over.pop_all()))
         if self._is_alone:
             self._runtime.finisher.wait()
 
@@ -165,9 +166,9 @@ class _Run:
                 peaks=peaks,
             )
 
-    def _finish(self, heard: _Heard) -> None:
-        self._to_an_end(partial(self._write_and_note, heard))
-        self._end_span()
+    def _finish(self, heard: _Heard, over: ExitStack) -> None:
+        with over:
+            self._to_an_end(partial(self._write_and_note, heard))
 
     def _write_and_note(self, heard: _Heard) -> None:
         with heard.held:
