@@ -16,8 +16,8 @@ M_ARENA_MAX = -8
 
 MB = 1 << 20
 # A buffer comes out of the arena unless it is larger: one that is mapped for itself is given back when it is freed, and
-# the system clears each of its pages again for the next window, which took a fifth of the network's time. Older
-# versions of glibc (before 2.35) accept no more than the second.
+# the system clears each of its pages again for the next window (`benchmarks.threads` shows what that costs). Older
+# versions of glibc accept no more than the second.
 MAPPED_FROM = (1024 * MB, 32 * MB)
 # So much may lie free at the arena's end before it goes back to the system: the buffers of a window.
 KEPT_FREE = 256 * MB
