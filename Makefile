@@ -10,10 +10,10 @@
 # PYTHON=python3.12        another interpreter than python3; 3.11 or later
 # TORCH_INDEX=<address>    where to take PyTorch from. The package index's own builds for Linux bring CUDA with them;
 #                          PyTorch's index of CPU wheels (see "Get started" on its site) gives the small one.
-# JOBS=2                   processes that share the tests, 3 unless told, since much of it is waiting; 0 runs one after another
+# JOBS=3                   processes that share the tests, 2 unless told; 0 runs one after another
 
 PYTHON ?= python3
-JOBS ?= 3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

@@ -107,8 +107,8 @@ def test_original_and_notes_sound_together(page: Page, rate: float, worst_ms: fl
     late = page.evaluate(TOGETHER, {"rate": rate, "seconds": 3.5})
     assert len(late) >= 3, late
     assert median(late) < worst_ms / 2 + 2, late
-    # A busy machine may hand over one note too late.
-    assert sum(off >= worst_ms for off in late) <= 1, late
+    # A busy machine may hand over a note too late now and then; what drifts is late with most of them.
+    assert sum(off >= worst_ms for off in late) <= len(late) // 3, late
 
 
 @pytest.mark.parametrize("begin", [300, 590])
