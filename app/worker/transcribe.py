@@ -173,7 +173,7 @@ class _Run:
     def _write_and_note(self, heard: _Heard) -> None:
         with heard.held:
             outcome = self._write(heard)
-        _finish(self._runtime, self._lease, self._job, outcome)
+        _note_success(self._runtime, self._lease, self._job, outcome)
 
     def _write(self, heard: _Heard) -> Outcome:
         runtime, job, summary = self._runtime, self._job, heard.summary
@@ -249,7 +249,7 @@ def _audio_document(summary: Any) -> dict[str, Any]:
     return {name: getattr(summary, name) for name in ("duration", "sr", "channels", "codec", "container")}
 
 
-def _finish(runtime: Runtime, lease: Lease, job: Job, outcome: Outcome) -> None:
+def _note_success(runtime: Runtime, lease: Lease, job: Job, outcome: Outcome) -> None:
     model = outcome.model
     if not runtime.jobs.succeed(
         lease, outcome.files, audio=outcome.audio, model_name=model.name, model_sha256=model.sha256
