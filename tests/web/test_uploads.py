@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.app.service import wait_for
 from tests.web.steps import choose, drop, expect_result, item
@@ -37,6 +37,17 @@ def test_a_dropped_file_shows_its_upload_then_its_progress_then_its_notes(page: 
     assert any(re.match("Starting|Transcribing", text) for text in said), said
     assert page.url.split("/")[-1] in page.locator("#take-midi").get_attribute("href")
     expect(page.locator("h1")).to_have_text("Etude in C")
+
+
+def test_a_file_that_is_dropped_before_the_page_is_ready_waits(page: Page, recording: Path) -> None:
+    held: list[Route] = []
+    page.route("**/v1/session", lambda route: held.append(route))
+    with page.expect_request("**/v1/session"):
+        page.goto("/")
+    drop(page, recording)
+    assert page.locator(".job").count() == 0
+    held[0].continue_()
+    expect_result(page)
 
 
 def test_of_several_files_each_goes_its_way(page: Page, recording: Path, bad_file: Path) -> None:

@@ -8,16 +8,18 @@ import { watchAddress } from "./route.js";
 import { requireSession, watchSession } from "./session.js";
 import { handleShortcuts } from "./shortcuts.js";
 import { transport } from "./transport.js";
-import { guardUploads } from "./uploads.js";
+import { guardUploads, startUploads } from "./uploads.js";
 import { refresh, watchJobs } from "./watch.js";
 
+// Before anything is asked: a file that is dropped meanwhile waits, and does not replace the page.
+acceptDrops();
+guardUploads();
 await requireSession();
 watchAddress();
 showIntake(byId("intake"));
-acceptDrops();
 showJobs(byId("jobs"));
 const { result } = showOpenJob(byId("main"));
-guardUploads();
+startUploads();
 handleShortcuts(transport, result);
 watchJobs();
 watchSession(refresh);

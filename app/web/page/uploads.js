@@ -7,10 +7,17 @@ import { keepJob, store } from "./store.js";
 const AT_ONCE = 2;
 const aborts = new Map();
 let counter = 0;
+let started = false;
 
 /** A reload would lose what is not yet sent: let the browser ask. */
 export function guardUploads() {
   addEventListener("beforeunload", (event) => store.get().uploads.some((one) => one.state !== "failed") && event.preventDefault());
+}
+
+/** Send what has been added, and from now on whatever is. */
+export function startUploads() {
+  started = true;
+  sendNext();
 }
 
 /** @param {Iterable<File>} files */
@@ -34,6 +41,7 @@ export function retryUpload(key) {
 }
 
 function sendNext() {
+  if (!started) return;
   const { uploads } = store.get();
   const free = AT_ONCE - uploads.filter((one) => one.state === "sending").length;
   for (const one of uploads.filter((each) => each.state === "waiting").slice(0, Math.max(0, free))) send(one);
