@@ -1,7 +1,7 @@
 """Score Spotify's basic-pitch 0.4.0 (its ONNX model, default thresholds) and the served network on prepared sets.
 
 Both by our own scoring code, one after the other in one run, with the speed of each from WAV files to notes; the served
-network keeps freed memory as `amt transcribe` and the workers do (`app.allocator`).
+network in a process that is set up as a worker is.
 
     python -m benchmarks.basic_pitch --data data/maps_validation --data data/synth_test --seconds 60
 
@@ -22,7 +22,6 @@ import soundfile
 import typer
 from numpy.typing import NDArray
 
-from app.allocator import keep_one_arena
 from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY
 from model.cqt import CqtConfig
 from model.note_events import DecodingOptions, decode_notes
@@ -108,7 +107,6 @@ def main(
     out: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
 ) -> None:
     """Score both on prepared sets."""
-    keep_one_arena()
     python = make_environment(environment.absolute())
     results: dict[str, Json] = {}
     for folder in data:

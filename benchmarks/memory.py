@@ -14,7 +14,6 @@ from pathlib import Path
 
 import soundfile
 
-from app.allocator import keep_one_arena
 from app.settings import Settings
 from app.worker.confined.decoder import build_audio_decoder
 from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY, generated_music
@@ -26,7 +25,6 @@ from model.transcriber import Transcriber
 
 def work(audio: Path, folder: Path) -> None:
     """Do a worker's work once and print the peak memory in MB."""
-    keep_one_arena()
     transcriber = Transcriber.load(DEFAULT_CHECKPOINT, device="cpu", threads=2)
     limits = AudioLimits(max_seconds=10_000)
     with (

@@ -37,16 +37,17 @@ SECONDS = 180.0
 PATIENCE = 600.0
 BASIC_PITCH = Path("var/basic-pitch/bin/python")
 BARE = """
-import sys, time, torch
+import sys, time
 from pathlib import Path
-from app.allocator import keep_one_arena
-from benchmarks.speed import read
+import numpy as np
+if sys.argv[4] == "as a worker":
+    import benchmarks
+from model.audio import AudioLimits, AudioReader
 from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
-if sys.argv[4] == "kept":
-    keep_one_arena()
 transcriber = Transcriber.load(Path(sys.argv[1]), device="cpu", threads=2)
-wave = read(Path(sys.argv[2]))
+with open(sys.argv[2], "rb") as file, AudioReader(file, sr=transcriber.sr, limits=AudioLimits()) as reader:
+    wave = np.concatenate(list(reader.blocks()))
 decode_notes(transcriber.activations(wave), DecodingOptions())
 start = time.perf_counter()
 for _ in range(int(sys.argv[3])):
@@ -137,14 +138,15 @@ def decode_again(url: str, audio: Path) -> float:
         return min(spent)
 
 
-def bare_model(audio: Path, *, runs: int, keeps_memory: bool = False) -> float:
+def bare_model(audio: Path, *, runs: int, as_worker: bool = False) -> float:
     """Seconds from decoded audio to notes without the service, the mean of so many in a row.
 
-    With `keeps_memory` in a process that keeps freed memory as a worker does (`app.allocator`).
+    In a process as Python starts it, or in one that is set up `as_worker`.
     """
-    how = "kept" if keeps_memory else "plain"
+    how = "as a worker" if as_worker else "plain"
     command = [sys.executable, "-c", BARE, str(DEFAULT_CHECKPOINT), str(audio), str(runs), how]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 
 def basic_pitch(audio: Path) -> float | None:

@@ -2,8 +2,7 @@
 
     python -m benchmarks.speed [AUDIO] [--threads 2]
 
-Without AUDIO three minutes of generated melody are heard. Each stage is the best of three runs. Freed memory is kept as
-`amt transcribe` and the workers do (`app.allocator`).
+Without AUDIO three minutes of generated melody are heard. Each stage is the best of three runs.
 """
 
 import argparse
@@ -15,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.allocator import keep_one_arena
 from benchmarks.common import DEFAULT_CHECKPOINT, generated_music
 from model.audio import AudioLimits, AudioReader
 from model.note_events import DecodingOptions, decode_notes
@@ -58,7 +56,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--checkpoint", type=Path, default=DEFAULT_CHECKPOINT)
     arguments = parser.parse_args()
-    keep_one_arena()
     torch.set_num_threads(arguments.threads)
     wave = read(arguments.audio) if arguments.audio else generated_music(180.0)
     print(f"{len(wave) / 16000:.0f} s of audio, {arguments.threads} threads, PyTorch {torch.__version__}\n")

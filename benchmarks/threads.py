@@ -74,16 +74,16 @@ def main() -> None:
             for processes, threads in divisions:
                 speed = throughput(audio, arguments.seconds, arguments.files, processes=processes, threads=threads)
                 found[processes, threads] = max(found[processes, threads], speed)
-        bare, kept = (
-            arguments.seconds / bare_model(audio, runs=arguments.files, keeps_memory=keeps) for keeps in (False, True)
+        bare, tuned = (
+            arguments.seconds / bare_model(audio, runs=arguments.files, as_worker=tuned) for tuned in (False, True)
         )
     print(f"{arguments.files} recordings of {arguments.seconds:g} s on {cores} cores\n")
-    print("| recordings at once | threads of each | times real time | of the bare model | with memory kept |")
+    print("| recordings at once | threads of each | times real time | of the bare model | of it set up as a worker |")
     print("|---|---|---|---|---|")
     for (processes, threads), speed in found.items():
-        print(f"| {processes} | {threads} | {speed:.0f} | {speed / bare:.2f} | {speed / kept:.2f} |")
+        print(f"| {processes} | {threads} | {speed:.0f} | {speed / bare:.2f} | {speed / tuned:.2f} |")
     print(f"| the bare model | 2 | {bare:.0f} | 1.00 | |")
-    print(f"| the same, memory kept as in a worker | 2 | {kept:.0f} | | 1.00 |")
+    print(f"| the same in a process set up as a worker | 2 | {tuned:.0f} | | 1.00 |")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,9 @@ def _note_track(name: str, program: int, channel: int, events: list["_Event"], *
     now, said = 0, -1
     for event in events:
         kind = "note_on" if event.kind == NOTE_ON else "note_off"
-        message = mido.Message(kind, note=event.pitch, velocity=event.velocity, channel=channel, time=event.tick - now)
+        values = {"note": event.pitch, "velocity": event.velocity, "channel": channel, "time": event.tick - now}
+        # A note's values were checked when it was made; to check them here would take longer than all the rest.
+        message = mido.Message(kind, skip_checks=True, **values)
         if is_shared and event.kind == NOTE_ON and said != event.tick:
             # Another program may have had the channel since.
             track.append(change.copy(time=message.time))

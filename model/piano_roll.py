@@ -7,8 +7,10 @@ after frame), in base64.
 
 import base64
 import json
+import shutil
 import zlib
 from collections.abc import Iterator, Mapping
+from os import SEEK_END
 from pathlib import Path
 from typing import TextIO
 
@@ -23,6 +25,7 @@ from model.note import HIGHEST_PITCH, LOWEST_PITCH, Note
 SCHEMA_VERSION = 2
 CHUNK_FRAMES = 4096
 FRAME_KINDS = ("onset", "frame")
+END = "}\n"
 
 
 def write_piano_roll(
@@ -30,7 +33,6 @@ def write_piano_roll(
     path: Path,
     *,
     activations: Activations,
-    with_frames: bool = False,
     track_names: Mapping[str, str] | None = None,
 ) -> None:
     """Write a piano roll.
@@ -40,9 +42,7 @@ def write_piano_roll(
     notes : list of Note
     path : Path
     activations : Activations
-        Gives the duration and frame rate, and the frames if asked for.
-    with_frames : bool
-        Whether to add the packed onset and frame activations.
+        Gives the duration and frame rate.
     track_names : mapping from str to str, optional
         What a person calls an instrument's track, by the instrument's name.
     """
@@ -58,9 +58,25 @@ def write_piano_roll(
     with path.open("w", encoding="utf-8") as file:
         file.write(json.dumps(head)[:-1])
         _write_notes(notes, file)
-        if with_frames:
-            _write_frames(activations, file)
-        file.write("}\n")
+        file.write(END)
+
+
+def add_frames(piano_roll: Path, path: Path, *, activations: Activations) -> None:
+    """Write a piano roll anew, with the packed onset and frame activations.
+
+    Parameters
+    ----------
+    piano_roll : Path
+        A file of `write_piano_roll`.
+    path : Path
+    activations : Activations
+    """
+    shutil.copyfile(piano_roll, path)
+    with path.open("r+", encoding="utf-8") as file:
+        file.truncate(path.stat().st_size - len(END))
+        file.seek(0, SEEK_END)
+        _write_frames(activations, file)
+        file.write(END)
 
 
 def _write_notes(notes: list[Note], file: TextIO) -> None:

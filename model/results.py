@@ -9,7 +9,7 @@ from model.midi import write_midi
 from model.note import Note
 from model.note_events import DecodingOptions, decode_notes
 from model.notes_csv import write_notes_csv
-from model.piano_roll import write_piano_roll
+from model.piano_roll import add_frames, write_piano_roll
 
 MIDI_FILE = "notes.mid"
 CSV_FILE = "notes.csv"
@@ -59,7 +59,7 @@ def write_results(
     heard = open_activations(activations)
     notes = decode_notes(heard, options)
     _write_notes(notes, heard, folder, tempo=tempo, title=title)
-    write_piano_roll(notes, folder / PIANO_ROLL_FRAMES_FILE, activations=heard, with_frames=True)
+    add_frames(folder / PIANO_ROLL_FILE, folder / PIANO_ROLL_FRAMES_FILE, activations=heard)
     return ResultSummary(len(notes), _warnings(notes))
 
 
