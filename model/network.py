@@ -54,7 +54,7 @@ class NetworkConfig:
     context_projection: int = 4
     context_hidden: int = 64
     context_channels: int = 4
-    pitch_hidden: int = 24
+    pitch_hidden: int = 48
     instrument_channels: int = 0
 
     def __post_init__(self) -> None:

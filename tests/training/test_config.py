@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.common import DEFAULT_CHECKPOINT
+from model.checkpoint import load_checkpoint
 from model.features import MelConfig
 from model.network import NetworkConfig
 from model.sequence import SequenceConfig
@@ -20,7 +22,12 @@ def test_the_served_configuration_reads_and_means_what_it_did() -> None:
     config = FitConfig.read(Path("training/configs/served.json"))
     assert config.sets == {"maps_train": 0.4, "musicnet_synth": 0.4, "recorded": 0.2}
     assert (config.total_steps, config.decay_steps, config.precision) == (5000, 2200, "bf16-mixed")
-    assert config.network == NetworkConfig()
+    assert config.network == NetworkConfig(pitch_hidden=24)
+
+
+def test_who_names_no_sizes_trains_the_network_that_is_served() -> None:
+    assert FitConfig(sets={"a": 1.0}).network == NetworkConfig()
+    assert load_checkpoint(DEFAULT_CHECKPOINT).config == NetworkConfig(instrument_channels=48)
 
 
 @pytest.mark.parametrize(("bfloat16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
