@@ -8,17 +8,14 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from training.errors import DataError
 from training.intake import read_any_rate
-from training.prepared import SAMPLE_RATE, Waveform
-from training.samples import ENVELOPE_SECONDS, OVER_DB, Sample, Voice, measure, rms
+from training.prepared import SAMPLE_RATE
+from training.samples import OVER_DB, Sample, Voice, attack, measure
 
 FILE_NAME = re.compile(r"(C|D#|F#|A)(\d)v(\d+)\.(?:ogg|mp3|flac|wav)")
 SEMITONES = {"C": 0, "D#": 3, "F#": 6, "A": 9}
 STRENGTHS = 16
-ATTACK_DB = -12.0  # below its loudest moment: from there on a hammer's stroke is heard
 PROGRAM = 0  # General MIDI's acoustic grand
 
 
@@ -57,9 +54,3 @@ def read_stroke(path: Path, pitch: int, strength: int) -> Sample:
     sounding, level = measure(audio[round(onset * SAMPLE_RATE) :], OVER_DB[False])
     velocity = (strength - 0.5) * 127 / STRENGTHS
     return Sample("salamander", float(pitch), velocity, audio, onset, sounding, level)
-
-
-def attack(audio: Waveform) -> float:
-    """Seconds until a struck string is heard."""
-    envelope = rms(audio, round(ENVELOPE_SECONDS * SAMPLE_RATE))
-    return float(np.argmax(envelope >= envelope.max() * 10 ** (ATTACK_DB / 20))) * ENVELOPE_SECONDS

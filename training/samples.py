@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from training.attack import HEARD, PROBE_SECONDS
 from training.errors import DataError
 from training.instruments import instrument as general_midi
 from training.periodicity import heard_pitch
@@ -183,6 +184,12 @@ def cut(audio: Waveform, row: dict[str, str]) -> Sample:
     sustains = general_midi(int(row["program"])).sustains
     sounding, level = measure(note[round(onset * SAMPLE_RATE) :], OVER_DB[sustains])
     return Sample(row["instrument"], int(row["pitch_midi"]), DYNAMICS[row["dynamic"]], note, onset, sounding, level)
+
+
+def attack(audio: Waveform) -> float:
+    """Seconds until a note is heard, as `training.attack` has it: nearly at its loudest in its first moments."""
+    envelope = rms(audio[: round(PROBE_SECONDS * SAMPLE_RATE)], round(ENVELOPE_SECONDS * SAMPLE_RATE))
+    return float(np.argmax(envelope >= HEARD * envelope.max(initial=0.0))) * ENVELOPE_SECONDS
 
 
 def measure(note: Waveform, over_db: float) -> tuple[float, float]:

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from training.attack import HEARD, PROBE_SECONDS
 from training.errors import DataError
 from training.intake import read_any_rate
-from training.prepared import SAMPLE_RATE, Waveform
-from training.samples import ENVELOPE_SECONDS, rms
+from training.prepared import SAMPLE_RATE
+from training.samples import attack
 
 FILE_NAME = re.compile(r"([A-G])(s|#|b|)(-?\d)\.(?:mp3|ogg|opus|flac|wav)")
 NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -82,9 +81,3 @@ def pitch_of(path: Path) -> int:
         raise DataError(f"{path}: not named after a note, such as Cs3.mp3")
     letter, accidental, octave = match.groups()
     return 12 * (int(octave) + 1) + NATURALS[letter] + ACCIDENTALS[accidental]
-
-
-def attack(audio: Waveform) -> float:
-    """Seconds until a note is heard, as `training.attack` has it: nearly at its loudest in its first moments."""
-    envelope = rms(audio[: round(PROBE_SECONDS * SAMPLE_RATE)], round(ENVELOPE_SECONDS * SAMPLE_RATE))
-    return float(np.argmax(envelope >= HEARD * envelope.max(initial=0.0))) * ENVELOPE_SECONDS
