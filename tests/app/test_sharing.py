@@ -30,9 +30,9 @@ from app.keys.table import Scope
 from app.lanes import Lane
 from app.schema import migrate
 from app.settings import Settings
+from tests.app.keyed import as_key
 from tests.app.service import Service, repository, running, short_folder, upload
 from tests.app.test_jobs import make_job, stored
-from tests.app.test_keys import as_key
 from tests.model.files import encode
 from tests.model.signals import TUNE, TUNE_SECONDS, melody
 

@@ -10,8 +10,8 @@ from app.database import open_database, session_factory
 from app.keys.repository import KeyRepository
 from app.keys.table import Scope
 from app.schema import migrate
+from tests.app.keyed import as_key, new_key
 from tests.app.service import Service, running, short_folder, upload, wait_for
-from tests.app.test_keys import as_key, new_key
 from tests.web.conftest import PATIENCE_MS
 
 REFRESH = "async () => (await import('/page/watch.js')).refresh()"
