@@ -97,6 +97,23 @@ def fit(
 
 
 @app.command()
+def overlap(
+    soundfont: Annotated[Path, typer.Option(help="The soundfont of a test set, .sf2.")],
+    other: Annotated[list[Path], typer.Option(help="A soundfont of the training sets. Repeat for more.")],
+) -> None:
+    """See whether a soundfont for testing holds recordings that others, for training, hold too.
+
+    Example: python -m training overlap --soundfont TimGM6mb.sf2 --other FluidR3_GM.sf2 --other sf_GMbank.sf2
+    """
+    from training.overlap import shared_samples
+
+    for path in other:
+        shared, share = shared_samples(soundfont, path)
+        names = f": {', '.join(sorted(shared))}" if shared else ""
+        typer.echo(f"{path.name}: {len(shared)} samples, {share:.1%} of the sound of {soundfont.name}{names}")
+
+
+@app.command()
 def blend(
     before: Annotated[Path, typer.Option(help="A checkpoint, .safetensors.")],
     after: Annotated[Path, typer.Option(help="What `fit --init` made of it.")],
