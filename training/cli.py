@@ -157,6 +157,7 @@ def evaluate(
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint, .safetensors.")] = None,
     midi_folder: Annotated[Path | None, typer.Option(help="Another system's notes, ID.mid for each recording.")] = None,
     seconds: Annotated[float, typer.Option(help="Take no more than this of each recording; 0 takes all.", min=0)] = 0,
+    decoding: Annotated[Path | None, typer.Option(help="JSON of `tune`: what it chose is taken.")] = None,
     onset_threshold: Annotated[float | None, typer.Option(help="0.01 to 0.99.")] = None,
     frame_threshold: Annotated[float | None, typer.Option(help="0.01 to 0.99.")] = None,
     min_note_ms: Annotated[float | None, typer.Option(help="0 to 1000.")] = None,
@@ -171,7 +172,8 @@ def evaluate(
 ) -> None:
     """Score a checkpoint, or the MIDI files of any other system by the same code.
 
-    Settings of decoding that are not given are those that a published checkpoint was published with, else the defaults.
+    Settings of decoding that are not given are those of --decoding, else those that a checkpoint was published with,
+    else the defaults.
     Recordings that cannot be scored (a missing or damaged MIDI file) are named, count in no score, and set status 1.
 
     Example: python -m training evaluate --checkpoint runs/first/average.safetensors --data data/maps_validation
@@ -179,7 +181,7 @@ def evaluate(
     """
     from model.checkpoint import file_sha256
     from training import evaluate as evaluation
-    from training.publish import published_decoding
+    from training.publish import published_decoding, tuned_decoding
     from training.report.study import Studied, Study
 
     if (checkpoint is None) == (midi_folder is None):
@@ -191,10 +193,10 @@ def evaluate(
         "min_note_ms": min_note_ms,
         "latency_ms": latency_ms,
     }
-    options = replace(
-        (published_decoding(checkpoint) if checkpoint else None) or DecodingOptions(),
-        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
-    )
+    chosen = (tuned_decoding(decoding) if decoding else {}) | {
+        name: value for name, value in given.items() if value is not None
+    }
+    options = replace((published_decoding(checkpoint) if checkpoint else None) or DecodingOptions(), **chosen)  # type: ignore[arg-type]
     if checkpoint:
         typer.echo("decoding: " + ", ".join(f"{name} {getattr(options, name):g}" for name in given))
     system, frame_rate = evaluation.open_system(checkpoint, midi_folder, options, device=device, threads=threads)
@@ -248,6 +250,7 @@ def tune(
     from training import tune as tuning
     from training.evaluate import write_report
 
+    distinct_names(data)
     transcriber = Transcriber.load(checkpoint, device=device, threads=threads or None)
     sets = {folder.name: tuning.hear_set(folder, transcriber, seconds or float("inf")) for folder in data}
     chosen, trials = tuning.tune(sets, tuning.TuneConfig(), report=typer.echo)

@@ -150,9 +150,11 @@ def recorded(
     from training.recorded import RecordedConfig, recorded_jobs
 
     which = parse_split(split)
-    chosen = [
-        n for n in instrument_names(samples) if n not in keep_out.split(",") and (not only or n in only.split(","))
-    ]
+    known = instrument_names(samples)
+    kept_out, wanted = parse_names(keep_out, known), parse_names(only, known)
+    chosen = [name for name in known if name not in kept_out and (not wanted or name in wanted)]
+    if not takes.isdecimal():
+        raise DataError(f"--takes are digits, such as 123456789; got {takes}")
     config = RecordedConfig(
         samples=str(samples.resolve()),
         instruments=tuple(chosen),
@@ -164,6 +166,14 @@ def recorded(
     ids = midi_ids(root, which)
     jobs = recorded_jobs(root, ids, which, config, textures=textures, passes=passes, seed=seed)
     make_set(out / name, jobs, workers)
+
+
+def parse_names(text: str, known: Sequence[str]) -> set[str]:
+    """Names of recorded instruments with commas between. One that is not known would be kept out of nothing."""
+    names = {name.strip() for name in text.split(",")} - {""}
+    if unknown := sorted(names - set(known)):
+        raise DataError(f"no such instrument: {', '.join(unknown)}; there are {', '.join(known)}")
+    return names
 
 
 @app.command()

@@ -175,8 +175,7 @@ def describe(
 ) -> dict[str, Json]:
     """The manifest's entry, as the service reads it."""
     network = load_checkpoint(checkpoint, sha256=sha256)
-    tuned = read_json(release.decoding)["chosen"] if release.decoding else evaluation["decoding"]
-    decoding = {name: cast(dict[str, Json], tuned)[name] for name in DECODING}
+    decoding = tuned_decoding(release.decoding) if release.decoding else decoding_of(evaluation, "decoding")
     return {
         "name": release.name,
         "file": target.name,
@@ -188,11 +187,31 @@ def describe(
         "licence": release.licence,
         "scores": list(scores),
         "scored_seconds": evaluation["first_seconds"],
-        "decoding": decoding,
+        "decoding": dict(decoding),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "description": release.description,
         "command": release.command,
     }
+
+
+def tuned_decoding(tuned: Path) -> dict[str, float]:
+    """The settings that `tune` chose, by their names in `DecodingOptions`.
+
+    Raises
+    ------
+    PublishError
+        If the file is none of `tune`'s.
+    """
+    try:
+        return decoding_of(read_json(tuned), "chosen")
+    except (KeyError, TypeError) as error:
+        raise PublishError(f"{tuned}: not what `tune` writes") from error
+
+
+def decoding_of(document: dict[str, Json], key: str) -> dict[str, float]:
+    """The settings that a checkpoint brings with it, out of a document of `tune` or `evaluate`."""
+    found = cast(dict[str, float], document[key])
+    return {name: found[name] for name in DECODING}
 
 
 def published_decoding(checkpoint: Path) -> DecodingOptions | None:

@@ -20,7 +20,7 @@ from tests.training.conftest import SMALL
 from tests.training.material import scale, write_piece, write_samples, write_soundfont
 from tests.training.serving import Server
 from training.cli import app
-from training.errors import DataError
+from training.errors import DataError, PublishError
 from training.prepared import read_manifest
 from training.record import read_record
 
@@ -84,6 +84,13 @@ def test_from_pieces_to_a_published_checkpoint(tmp_path: Path, data: Path) -> No
     assert (tmp_path / "served" / entry["file"]).exists()
     chosen = json.loads(thresholds.read_text())["chosen"]
     assert entry["decoding"] == chosen
+    given = ("--decoding", thresholds, "--frame-threshold", 0.77, "--out", scores)
+    run("evaluate", *checkpoint, "--data", data / "check", *given)
+    assert json.loads(scores.read_text())["decoding"].items() >= (chosen | {"frame_threshold": 0.77}).items()
+    with pytest.raises(PublishError, match=r"scores\.json: not what `tune` writes"):
+        run("evaluate", *checkpoint, "--data", data / "check", "--decoding", scores)
+    with pytest.raises(DataError, match="check"):
+        run("tune", *checkpoint, "--data", data / "check", "--data", data / "check")
     published = ("--checkpoint", tmp_path / "served" / entry["file"], "--data", data / "check", "--out", scores)
     said = run("evaluate", *published, "--latency-ms", 3)
     assert f"onset_threshold {chosen['onset_threshold']:g}" in said
@@ -104,6 +111,10 @@ def test_a_failed_recording_is_named_and_the_status_is_1(tmp_path: Path) -> None
     (tmp_path / "midi" / "1733.mid").write_bytes(b"nothing")
     write_samples(tmp_path / "samples", pitches=range(40, 84, 2))
     folders = ("--root", tmp_path / "midi", "--samples", tmp_path / "samples", "--out", tmp_path / "data")
+    with pytest.raises(DataError, match="no such instrument: sousaphone; there are flute, guitar"):
+        run("prepare", "recorded", *folders, "--keep-out", "flute, sousaphone")
+    with pytest.raises(DataError, match="--takes are digits, such as 123456789; got 1,2"):
+        run("prepare", "recorded", *folders, "--takes", "1,2")
     said = run("prepare", "recorded", *folders, "--textures", 0, "--workers", 1, exit_code=1)
     assert "1 made, 0 were there, 1 left out" in said
     assert "1733.mid: not a MIDI file" in said
