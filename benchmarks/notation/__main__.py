@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=("report", "fit", "learn"), default="report")
     parser.add_argument("--half", choices=("report", "tuning"), default="report")
     parser.add_argument("--soundfont", type=Path, help="play through FluidSynth with this soundfont, and transcribe")
-    parser.add_argument("--cache", type=Path, default=Path("notation-scores.pickle"))
+    parser.add_argument("--cache", type=Path, default=Path("var/notation-scores.pickle"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--each", action="store_true", help="a line for each score, too")
     options = parser.parse_args()

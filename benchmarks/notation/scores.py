@@ -86,6 +86,7 @@ def load_scores(cache: Path, *, seed: int = 0) -> tuple[list[Score], list[Score]
             half = (tuning, report)[number % 2]
             for path in works[by_group[group][which]]:
                 half.extend(read(path, group))
+    cache.parent.mkdir(parents=True, exist_ok=True)
     cache.write_bytes(pickle.dumps((tuning, report)))
     return tuning, report
 
