@@ -9,9 +9,11 @@ from typing import Any, BinaryIO, cast
 from pydantic import BaseModel
 
 from app.jobs.states import Status
-from app.storage.interface import Storage, activations_key, audio_key, result_key
+from app.storage.interface import Storage, activations_key, audio_key, peaks_key, result_key
 
-FORMAT = 1
+FORMAT = 2
+# Backups of the first format lack the files of edited versions and the waveform's peaks.
+FIRST_FORMAT = 1
 
 
 class BackupError(Exception):
@@ -50,9 +52,25 @@ def expected_files(row: dict[str, Any]) -> dict[str, str | None]:
     found: dict[str, str | None] = {audio_key(job_id): row["file_sha256"]}
     if row["revision"] is not None:
         found[activations_key(job_id)] = None
-        for name, facts in (row["files"] or {}).items():
-            found[result_key(job_id, row["revision"], name)] = facts["sha256"]
+        if peaks := (row["audio"] or {}).get("peaks"):
+            found[peaks_key(job_id)] = peaks["sha256"]
+        found |= _result_files(job_id, row["revision"], row["files"] or {})
+        for version in row.get("versions") or []:  # earlier versions of the service had none
+            found |= _result_files(job_id, version["revision"], version["files"])
     return found
+
+
+def as_held(row: dict[str, Any], format: int) -> dict[str, Any]:
+    """A job's row without what a backup of this format has no files of."""
+    if format > FIRST_FORMAT:
+        return row
+    audio = row["audio"] and {name: value for name, value in row["audio"].items() if name != "peaks"}
+    edited = {"versions": [], "n_versions": 0} if "versions" in row else {}
+    return row | {"audio": audio} | edited
+
+
+def _result_files(job_id: str, revision: str, files: dict[str, dict[str, Any]]) -> dict[str, str | None]:
+    return {result_key(job_id, revision, name): facts["sha256"] for name, facts in files.items()}
 
 
 def model_file(row: dict[str, Any]) -> tuple[str, str]:

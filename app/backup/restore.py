@@ -15,9 +15,11 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, DateTime, Engine, MetaData, Table, func, insert, select
 
 from app.backup.layout import (
+    FIRST_FORMAT,
     FORMAT,
     BackupError,
     Manifest,
+    as_held,
     expected_files,
     file_path,
     manifest_path,
@@ -54,14 +56,14 @@ def restore_backup(engine: Engine, storage: Storage, folder: Path) -> Manifest:
             raise BackupError("the job table is not empty; restore into an empty one (AMT_VAR, AMT_DATABASE_URL)")
     try:
         for row in _rows(folder, tables[Job.__tablename__]):
-            _restore_files(storage, folder, expected_files(row))
+            _restore_files(storage, folder, expected_files(as_held(row, manifest.format)))
         if AddedModel.__tablename__ in tables:  # earlier versions had none
             for row in _rows(folder, tables[AddedModel.__tablename__]):
                 if row["state"] != ModelState.REFUSED:
                     _restore_files(storage, folder, dict([model_file(row)]))
         with engine.begin() as connection:
             for table in tables.values():
-                _restore_rows(connection, table, folder)
+                _restore_rows(connection, table, folder, manifest.format)
     except BaseException:
         for prefix in (JOBS, MODELS):
             storage.delete(prefix)
@@ -78,7 +80,7 @@ def _read_manifest(folder: Path) -> Manifest:
         raise BackupError(f"{folder} is not a backup: backup.json cannot be read ({error.strerror})") from error
     except ValidationError as error:
         raise BackupError(f"{folder} is not a backup: backup.json does not say what it must") from error
-    if manifest.format != FORMAT or manifest.revision not in known_revisions():
+    if manifest.format not in (FIRST_FORMAT, FORMAT) or manifest.revision not in known_revisions():
         raise BackupError(f"{folder} was made by a newer version of the service; restore it with that version")
     return manifest
 
@@ -96,8 +98,9 @@ def _rows(folder: Path, table: Table) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def _restore_rows(connection: Connection, table: Table, folder: Path) -> None:
-    rows = (_typed(table, _waiting(table.name, row)) for row in _rows(folder, table))
+def _restore_rows(connection: Connection, table: Table, folder: Path, format: int) -> None:
+    of_jobs = table.name == Job.__tablename__
+    rows = (_typed(table, _waiting(as_held(row, format)) if of_jobs else row) for row in _rows(folder, table))
     while some := list(islice(rows, ROWS_AT_ONCE)):
         connection.execute(insert(table), some)
 
@@ -111,9 +114,9 @@ def _restore_files(storage: Storage, folder: Path, files: Mapping[str, str | Non
             raise BackupError(f"{path} is damaged: its SHA-256 is not the one that its row states")
 
 
-def _waiting(table: str, row: dict[str, Any]) -> dict[str, Any]:
+def _waiting(row: dict[str, Any]) -> dict[str, Any]:
     """A job that ran then has no worker now: it waits, and the sweeper announces it."""
-    if table == Job.__tablename__ and row["status"] == Status.RUNNING:
+    if row["status"] == Status.RUNNING:
         return row | NO_LEASE | {"status": Status.QUEUED, "stage": None}
     return row
 

@@ -15,17 +15,19 @@ from app.clock import utc_now
 from app.database import open_database, session_factory
 from app.jobs.repository import JobRepository, ResultFiles
 from app.jobs.states import Status
+from app.jobs.versions import version_document
 from app.keys.repository import KeyRepository
 from app.keys.table import Scope
 from app.schema import migrate
 from app.served.repository import ModelRepository, new_model
 from app.settings import Settings
 from app.storage import open_storage
-from app.storage.interface import Storage, activations_key, audio_key, model_key, result_key
+from app.storage.interface import Storage, activations_key, audio_key, model_key, peaks_key, result_key
 from app.webhooks.repository import WebhookRepository
 from app.webhooks.send import Outcome
 from tests.app.service import Service, finished, repository, running, short_folder, upload
 from tests.app.test_jobs import AUDIO, claim, make_job, stored
+from tests.app.test_notes import NOTES
 
 
 @pytest.fixture
@@ -89,6 +91,47 @@ def test_a_backup_comes_back_in_the_other_kind_of_database(
     for key in (audio_key("done"), activations_key("done"), result_key("done", "r", "notes.mid"), audio_key("running")):
         with store.local_copy(key) as one, empty_store.local_copy(key) as other:
             assert one.read_bytes() == other.read_bytes()
+
+
+def add_edited_job(jobs: JobRepository, store: Storage, name: str) -> None:
+    """A job with a result, its waveform, and one edited version."""
+    add_job(jobs, store, name)
+    peaks = store.put(peaks_key(name), io.BytesIO(b"peaks"))
+    audio = AUDIO | {"peaks": {"sha256": peaks.sha256, "size": peaks.size}}
+    found = put_result(jobs, store, name, "r")
+    assert jobs.succeed(claim(jobs, name), found, audio=audio, model_name="m", model_sha256="2" * 64)
+    version = version_document(put_result(jobs, store, name, "edited"), utc_now())
+    assert jobs.add_version(stored(jobs, name), version)
+
+
+def test_edited_versions_and_waveforms_come_back(
+    engine: Engine, jobs: JobRepository, store: Storage, empty: Engine, empty_store: Storage, tmp_path: Path
+) -> None:
+    add_edited_job(jobs, store, "a")
+    make_backup(engine, store, tmp_path / "backup")
+    restore_backup(empty, empty_store, tmp_path / "backup")
+    for key in (result_key("a", "r", "notes.mid"), result_key("a", "edited", "notes.mid"), peaks_key("a")):
+        with store.local_copy(key) as one, empty_store.local_copy(key) as other:
+            assert one.read_bytes() == other.read_bytes()
+    with repository(empty.url.render_as_string()) as restored:
+        assert stored(restored, "a").versions == stored(jobs, "a").versions
+
+
+def test_a_backup_of_the_first_format_comes_back_without_what_it_lacks(
+    engine: Engine, jobs: JobRepository, store: Storage, empty: Engine, empty_store: Storage, tmp_path: Path
+) -> None:
+    """Those had no files of edited versions and no waveforms: no row may promise them."""
+    add_edited_job(jobs, store, "a")
+    make_backup(engine, store, tmp_path / "backup")
+    manifest = tmp_path / "backup" / "backup.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 1}))
+    files = tmp_path / "backup" / "files"
+    for key in (result_key("a", "edited", "notes.mid"), peaks_key("a")):
+        (files / key).unlink()
+    restore_backup(empty, empty_store, tmp_path / "backup")
+    with repository(empty.url.render_as_string()) as restored:
+        job = stored(restored, "a")
+        assert (job.versions, job.n_versions, job.audio) == ([], 0, AUDIO)
 
 
 def test_keys_models_and_webhooks_come_back(
@@ -206,6 +249,8 @@ def test_a_service_goes_on_from_a_backup_of_one_at_work(tune: bytes) -> None:
     backup = busy.var.with_name("backup")
     with running(busy), busy.client() as client, ThreadPoolExecutor(1) as pool:
         jobs = [finished(client, upload(client, tune)), upload(client, tune)]
+        edited = client.put(jobs[0]["links"]["notes"], json={"notes": NOTES}, headers={"If-Match": "*"}).json()
+        midi = client.get(edited["links"]["midi"]).content
         making = pool.submit(amt, busy, "backup", str(backup))
         jobs += [upload(client, tune) for _ in range(2)]
         making.result()
@@ -220,6 +265,8 @@ def test_a_service_goes_on_from_a_backup_of_one_at_work(tune: bytes) -> None:
         ended = [finished(client, job) for job in listed]
         assert {job["status"] for job in ended} == {"succeeded"}
         assert len({client.get(job["links"]["midi"]).content for job in ended}) == 1
+        assert client.get(edited["links"]["midi"]).content == midi
+        assert client.get(jobs[0]["links"]["peaks"]).status_code == 200
 
 
 def test_a_running_service_is_not_restored_over(service: Service, tmp_path: Path) -> None:
