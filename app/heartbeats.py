@@ -3,7 +3,14 @@
 The age is what is missing from a key's time to live, so that one clock alone, Redis's own, is asked.
 """
 
-from redis import Redis
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import Redis, RedisError
+
+log = logging.getLogger(__name__)
 
 FORGOTTEN_AFTER = 86_400
 SWEEPER = "sweeper"  # not a queue: its rounds are noted like the consumption of one
@@ -12,6 +19,29 @@ SWEEPER = "sweeper"  # not a queue: its rounds are noted like the consumption of
 def note_consumption(redis: Redis, queue: str) -> None:
     """Say that `queue` is being worked on just now."""
     redis.set(f"amt:consumed:{queue}", 1, ex=FORGOTTEN_AFTER)
+
+
+@contextmanager
+def consuming(redis: Redis, queue: str, *, beat: float = 2.0) -> Iterator[None]:
+    """Say every `beat` seconds that `queue` is being worked on, for as long as a task takes."""
+    over = threading.Event()
+
+    def keep() -> None:
+        while True:
+            try:
+                note_consumption(redis, queue)
+            except RedisError as error:
+                log.warning("Redis does not answer: %s", error)
+            if over.wait(beat):
+                return
+
+    thread = threading.Thread(target=keep, name="consuming", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def silence(redis: Redis, queue: str) -> float | None:

@@ -58,6 +58,12 @@ class ModelRepository:
             result = session.execute(statement.values(attempts=AddedModel.attempts + 1))
             return isinstance(result, CursorResult) and result.rowcount > 0
 
+    def take_back_check(self, model: AddedModel) -> None:
+        """Uncount a try that something other than the model ended."""
+        with self._sessions.begin() as session:
+            statement = update(AddedModel).where(AddedModel.name == model.name, AddedModel.attempts > 0)
+            session.execute(statement.values(attempts=AddedModel.attempts - 1))
+
     def accept(self, model: AddedModel) -> None:
         """Serve a model from now on."""
         self._end_check(model, ModelState.READY, None)

@@ -49,7 +49,15 @@ def _replace(runtime: Runtime, job: Job, new: ResultFiles, options: Options) -> 
         old = present.revision
         if runtime.jobs.replace_results(job.id, replaced=old, new=new, options=options.model_dump()):
             if old is not None:
-                runtime.storage.delete(revision_prefix(job.id, old))
+                _delete_old(runtime, job.id, old)
             return True
         present = runtime.jobs.get(job.id)
     return False
+
+
+def _delete_old(runtime: Runtime, job_id: str, revision: str) -> None:
+    """The new revision is in its place: that the old one cannot be deleted just now must not undo it."""
+    try:
+        runtime.storage.delete(revision_prefix(job_id, revision))
+    except OSError:
+        log.exception("job %s: its former results %s stay in the store until it is deleted", job_id, revision)

@@ -5,6 +5,7 @@ import os
 import signal
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from celery.platforms import SecurityWarning
 from app.allocator import keep_one_arena
 from app.cores import spin_briefly
 from app.database import open_database, session_factory
-from app.heartbeats import end_canary, note_consumption
+from app.heartbeats import consuming, end_canary, note_consumption
 from app.jobs.repository import JobRepository
 from app.lanes import DECODE, Lane
 from app.logs import begin_work
@@ -156,20 +157,27 @@ class Worker:
 
         check_models(self.runtime)
 
+    def _consuming(self) -> AbstractContextManager[None]:
+        """A score of many notes takes longer than a queue may be silent."""
+        return consuming(self.runtime.redis, self.queue)
+
     def _decode(self, job_id: str, request_id: str, options: dict[str, Any]) -> None:
         from app.worker.decode import decode
 
-        decode(self.runtime, job_id, request_id, options)
+        with self._consuming():
+            decode(self.runtime, job_id, request_id, options)
 
     def _edit(self, job_id: str, request_id: str, base: int) -> None:
         from app.worker.edit import edit
 
-        edit(self.runtime, job_id, request_id, base)
+        with self._consuming():
+            edit(self.runtime, job_id, request_id, base)
 
     def _score(self, job_id: str, request_id: str, revision: str, notation: dict[str, Any]) -> None:
         from app.worker.score import score
 
-        score(self.runtime, job_id, request_id, revision, notation)
+        with self._consuming():
+            score(self.runtime, job_id, request_id, revision, notation)
 
 
 def run_worker(settings: Settings, queue: str) -> int:

@@ -1,6 +1,9 @@
 """Decoding again: other options on the stored activations, one result at any time."""
 
+import errno
+import io
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,8 +11,15 @@ import pytest
 
 from app.queue import build_celery, send_decoding
 from app.replies import reply_key
+from app.schema import migrate
+from app.settings import Settings
+from app.storage.interface import StoreAwayError, activations_key, result_key
+from app.worker import decode as decoding
 from tests.app.service import Service, finished, read, repository, upload, wait_for
-from tests.app.test_jobs import AUDIO, revision
+from tests.app.test_jobs import AUDIO, claim, make_job, revision, stored
+from tests.app.working import working_process
+
+OPTIONS = {"onset_threshold": 0.5, "frame_threshold": 0.5, "min_note_ms": 30.0}
 
 
 @pytest.fixture
@@ -94,3 +104,34 @@ def test_a_request_for_a_deleted_job_does_no_harm(client: httpx.Client, service:
         wait_for(lambda: redis.exists(reply_key("late-request")), what="the worker's answer")
     assert not (service.var / "storage" / "jobs" / job["id"]).exists()
     celery.close()
+
+
+def test_old_results_that_cannot_be_deleted_do_not_undo_the_new(
+    database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(database_url)
+    settings = Settings(var=tmp_path / "var", database_url=database_url, redis_url=redis_url)
+    with working_process(settings, "decode") as runtime:
+        runtime.jobs.add(make_job("a"))
+        found = revision("found")
+        assert runtime.jobs.succeed(
+            claim(runtime.jobs, "a"), found, audio=AUDIO, model_name="default", model_sha256="2" * 64
+        )
+        kept = result_key("a", "new", "notes.mid")
+        runtime.storage.put(kept, io.BytesIO(b"MThd"))
+        monkeypatch.setattr(decoding, "store_results", lambda *_, **__: revision("new"))
+        runtime.storage.put(activations_key("a"), io.BytesIO(b"heard"))
+
+        class Unwilling:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(store, name)
+
+            def delete(self, prefix: str) -> None:
+                if "found" in prefix:
+                    raise StoreAwayError(errno.EIO, "the bucket does not answer")
+                store.delete(prefix)
+
+        store, runtime.storage = runtime.storage, Unwilling()  # type: ignore[assignment]
+        decoding.decode(runtime, "a", "new", OPTIONS)
+        assert stored(runtime.jobs, "a").revision == "new"
+        assert store.exists(kept)
