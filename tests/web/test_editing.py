@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.app.service import read, wait_for
 from tests.web.steps import open_job, shown_notes
@@ -14,6 +14,7 @@ NOTES = """async () => {
   const { notes } = (await import("/page/store.js")).store.get().roll;
   return notes.toArray();
 }"""
+EDITED = ("onset", "offset", "pitch", "velocity", "confidence")
 # Where on the page a moment of a pitch is, in the view that a recording opens with.
 POINT = """async ([seconds, pitch]) => {
   const [{ fitted }, { timeAxis, pitchAxis }, { NoteList }] = await Promise.all(
@@ -256,19 +257,84 @@ def test_tuning_waits_for_the_edits_and_then_shows_what_is_found(
     assert len(kept) == len(before) - 1
 
 
-def test_leaving_with_unsaved_edits_asks(page: Page, own_job: dict[str, Any]) -> None:
-    before = begin(page, own_job)
-    page.mouse.click(*point(page, *middle(alone(before))))
-    page.keyboard.press("Delete")
-    asked: list[str] = []
+@pytest.fixture
+def asked(page: Page) -> list[str]:
+    """What the browser has asked; the answer is yes."""
+    found: list[str] = []
 
     def answer(dialog: Any) -> None:
-        asked.append(dialog.type)
+        found.append(dialog.type)
         dialog.accept()
 
     page.on("dialog", answer)
+    return found
+
+
+def begin_and_delete_one(page: Page, job: dict[str, Any]) -> None:
+    page.mouse.click(*point(page, *middle(alone(begin(page, job)))))
+    page.keyboard.press("Delete")
+
+
+def test_leaving_with_unsaved_edits_asks(page: Page, own_job: dict[str, Any], asked: list[str]) -> None:
+    begin_and_delete_one(page, own_job)
     page.reload()
     wait_for(lambda: asked == ["beforeunload"], what="the browser's question")
+
+
+def test_leaving_asks_for_the_edits_of_a_recording_that_is_not_open(
+    page: Page, job: dict[str, Any], own_job: dict[str, Any], asked: list[str]
+) -> None:
+    begin_and_delete_one(page, own_job)
+    open_job(page, job)
+    page.reload()
+    wait_for(lambda: asked == ["beforeunload"], what="the browser's question")
+
+
+def test_leaving_does_not_ask_for_a_recording_that_was_deleted(
+    page: Page, client: httpx.Client, own_job: dict[str, Any], asked: list[str]
+) -> None:
+    begin_and_delete_one(page, own_job)
+    assert client.delete(own_job["links"]["self"]).status_code == 204
+    page.evaluate("async (id) => (await import('/page/watch.js')).refreshJob(id)", own_job["id"])
+    page.reload()
+    expect(page.locator("#files")).to_be_attached()
+    assert not asked
+
+
+def test_edits_that_were_kept_while_another_recording_was_open_are_kept(
+    page: Page, client: httpx.Client, job: dict[str, Any], own_job: dict[str, Any], asked: list[str]
+) -> None:
+    held: list[Route] = []
+    page.route("**/notes", lambda route: held.append(route))
+    begin_and_delete_one(page, own_job)
+    with page.expect_request("**/notes"):
+        page.locator("#save").click()
+    open_job(page, job)
+    with page.expect_response("**/versions"):
+        held[0].continue_()
+    open_job(page, own_job)
+    expect_saved(page, 1)
+    page.reload()
+    expect(page.locator("#files")).to_be_attached()
+    assert not asked
+
+
+def test_versions_that_come_late_are_not_taken_for_those_of_another_recording(
+    page: Page, client: httpx.Client, job: dict[str, Any], own_job: dict[str, Any]
+) -> None:
+    notes = client.get(own_job["links"]["notes"]).json()["notes"]
+    edited = [{name: note[name] for name in EDITED} for note in notes[:2]]
+    answer = client.put(own_job["links"]["notes"], json={"notes": edited}, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+    held: list[Route] = []
+    page.route("**/versions", lambda route: held.append(route))
+    with page.expect_request("**/versions"):
+        page.goto(f"/#/jobs/{own_job['id']}")
+    open_job(page, job)
+    with page.expect_response("**/versions"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(page.locator("#version")).to_be_hidden()
 
 
 def test_what_is_selected_is_seen(page: Page, own_job: dict[str, Any]) -> None:

@@ -151,3 +151,17 @@ def test_what_the_browser_cannot_play_still_sounds_as_notes(page: Page, job: dic
     expect(page.locator(".transport .note")).to_contain_text("The notes play without it.")
     wait_for(lambda: position(page) > 1.0, what="the playhead past one second")
     assert level(page, "notes") > 0.2
+
+
+def test_a_recording_that_comes_slowly_may_be_heard_later(page: Page, job: dict[str, Any]) -> None:
+    """Its bytes do not come in time: this start is without it, and the next one asks again."""
+    page.route("**/audio", lambda _: None)
+    page.goto("/")
+    start = """async (address) => {
+      const { Original } = await import("/page/original.js");
+      globalThis.slow = new Original(address);
+      return [await globalThis.slow.start(1, 1), globalThis.slow.playable];
+    }"""
+    assert page.evaluate(start, job["links"]["audio"]) == [False, True]
+    page.unroute("**/audio")  # this lets go of what was held, too
+    assert page.evaluate("() => globalThis.slow.start(1, 1)")

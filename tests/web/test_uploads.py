@@ -148,6 +148,23 @@ def test_progress_comes_by_events_or_else_by_polling(page: Page, recording: Path
     expect_result(page)
 
 
+def test_a_result_that_cannot_be_read_at_once_is_read_later(page: Page, recording: Path) -> None:
+    failed: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route.request.url)
+            route.abort()
+
+    page.route(re.compile(r"/v1/transcriptions/[\w-]+$"), fail_once)
+    page.goto("/")
+    choose(page, recording)
+    expect_result(page)
+    assert failed
+
+
 def test_a_microphone_recording_becomes_a_job(page: Page) -> None:
     page.goto("/")
     page.locator("#record").click()

@@ -27,10 +27,14 @@ export function createEditor(stage, { onNotes, audition }) {
   let last = { length: FIRST_LENGTH, velocity: FIRST_VELOCITY, program: null };
 
   return {
-    state, open, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, setProgram, rename, undo, redo, markKept, discard, audition,
+    state, open, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, setProgram, rename, undo, redo, markKept, forget, discard, audition,
     /** The notes as they are now; `markKept` takes it. */
     get mark() {
       return history.mark;
+    },
+    /** Whether there are edits, of this recording or another, that are kept nowhere. */
+    get hasUnsaved() {
+      return history.isDirty || histories.size > 0;
     },
   };
 
@@ -154,11 +158,27 @@ export function createEditor(stage, { onNotes, audition }) {
     if (history.canRedo) show(history.redo());
   }
 
-  /** What stood at a mark is kept now, under another name. @param {string} name @param {object} mark */
-  function markKept(name, mark) {
-    history.markKept(mark);
-    key = name;
-    state.set({ dirty: history.isDirty });
+  /** What stood at a mark of `former` is kept now, as `name`; other notes may be shown by now. @param {string} former @param {string} name @param {object} mark */
+  function markKept(former, name, mark) {
+    if (key === former) {
+      history.markKept(mark);
+      key = name;
+      state.set({ dirty: history.isDirty });
+      return;
+    }
+    const left = histories.get(former);
+    histories.delete(former);
+    left?.markKept(mark);
+    if (left?.isDirty) histories.set(name, left);
+  }
+
+  /** A recording is gone, and what was done to it. @param {string} prefix of its names */
+  function forget(prefix) {
+    for (const name of histories.keys()) if (name.startsWith(prefix)) histories.delete(name);
+    if (!key?.startsWith(prefix)) return;
+    key = null;
+    history = new History(new NoteList([]), {});
+    state.set({ dirty: false });
   }
 
   /** Back to what is kept. */

@@ -48,8 +48,8 @@ export class Original {
       await element.play();
       return true;
     } catch (error) {
-      // AbortError: paused again before it began. Anything else: this browser cannot play it.
-      if (error.name !== "AbortError") this.playable = false;
+      // Paused again before it began, or its bytes did not come in time. Anything else: this browser cannot play it.
+      if (!["AbortError", "TimeoutError"].includes(error.name)) this.playable = false;
       return false;
     }
   }
@@ -68,7 +68,7 @@ export class Original {
   _seek(to) {
     const { element } = this;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("the recording cannot be reached")), START_PATIENCE_MS);
+      const timer = setTimeout(() => reject(new DOMException("the recording cannot be reached", "TimeoutError")), START_PATIENCE_MS);
       const done = () => {
         clearTimeout(timer);
         resolve();

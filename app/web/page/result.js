@@ -42,8 +42,9 @@ export function createResult() {
   handleEdits(roll.canvas, roll.stage, editor);
   handleEditKeys(editor, { canvas: roll.canvas, position: () => transport.position, save: bar.save });
   versions.state.watch(["shown"], () => shown.id && show(findJob(shown.id)));
+  store.watch(["dropped"], ({ dropped }) => editor.forget(`${dropped} `));
   editor.state.watch(["dirty"], ({ dirty }) => controls.setEnabled(!dirty));
-  addEventListener("beforeunload", (event) => editor.state.get().dirty && event.preventDefault());
+  addEventListener("beforeunload", (event) => editor.hasUnsaved && event.preventDefault());
   return { element, show, leave, edit, stage: roll.stage };
 
   /** Begin or end editing by key. */
@@ -124,11 +125,12 @@ export function createResult() {
   async function keep() {
     const job = findJob(shown.id);
     const { mark } = editor;
+    const former = historyName(job);
     const { number } = await versions.save(job, mark.notes.toArray(), mark.names);
+    editor.markKept(former, historyName(job, number), mark);
     if (shown.id === job.id) {
       // What is shown is that version already.
       shown.key = versions.keyOf(job, number);
-      editor.markKept(historyName(job, number), mark);
       versions.choose(number);
     }
     const now = findJob(job.id);

@@ -60,6 +60,8 @@ export const store = createStore({
   uploads: [],
   /** @type {string | null} the job that the address names */
   openId: null,
+  /** @type {string | null} the job that was deleted last */
+  dropped: null,
   /** @type {{jobId: string, revision: string, notes: import("./notes.js").NoteList, duration: number} | null} */
   roll: null,
 });
@@ -75,7 +77,7 @@ export function keepJob(job) {
 
 /** @param {string} id */
 export function dropJob(id) {
-  store.set({ jobs: store.get().jobs.filter((job) => job.id !== id) });
+  store.set({ jobs: store.get().jobs.filter((job) => job.id !== id), dropped: id });
 }
 
 /** @param {string | null} id */

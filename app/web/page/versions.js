@@ -12,10 +12,13 @@ export function createVersions() {
   });
   /** Names the notes that were found, as they were last read. */
   let foundTag = "";
+  /** An answer that comes when another recording is open already says nothing of that one. */
+  let openId = null;
   return { state, open, choose, linksOf, keyOf, load, refresh, save };
 
   /** Another recording: the newest is what people mean. @param {object} job */
   function open(job) {
+    openId = job.id;
     state.set({ list: [], shown: job.result.version });
   }
 
@@ -38,13 +41,14 @@ export function createVersions() {
   async function load(job) {
     if (job.result.version !== (state.get().list[0]?.number ?? 0)) await refresh(job);
     const roll = await readRoll(linksOf(job));
-    if (!state.get().shown) foundTag = roll.etag;
+    if (job.id === openId && !state.get().shown) foundTag = roll.etag;
     return roll;
   }
 
   /** Which there are by now. @param {object} job */
   async function refresh(job) {
     const list = await readVersions(job);
+    if (job.id !== openId) return;
     foundTag = list.at(-1).etag;
     state.set({ list: list.length > 1 ? list : [] });
   }

@@ -52,7 +52,10 @@ export async function refreshJob(id) {
     keepJob(await readJob(id));
   } catch (problem) {
     if (problem.status === 404 || problem.status === 410) dropJob(id);
-    else schedule();
+    else {
+      lost.add(id); // asked for with the others, until it answers
+      followOne();
+    }
   }
 }
 
