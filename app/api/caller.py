@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers
@@ -77,6 +78,14 @@ def is_foreign(headers: Headers, host: str) -> bool:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is not None and origin.rpartition("://")[2] != host
+
+
+def host_named(headers: Headers) -> str:
+    """The name or address that the request was sent to, without the port; empty if it makes no sense."""
+    try:
+        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def network_of(host: str) -> str:

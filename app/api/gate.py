@@ -11,7 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.caller import SAFE, SESSION, Caller, is_foreign, network_of, require_scope
+from app.api.caller import SAFE, SESSION, Caller, host_named, is_foreign, network_of, require_scope
 from app.api.limits import RequestLimiter, refuse_beyond, too_many_requests
 from app.api.problems import GUARDED
 from app.api.upload_limit import UPLOAD_PATH, answer_early
@@ -20,7 +20,7 @@ from app.jobs.sharing import SharingRepository
 from app.keys.admission import asks_for_keys
 from app.keys.repository import KeyRepository
 from app.keys.table import ApiKey
-from app.settings import Settings
+from app.settings import Settings, is_loopback
 
 COOKIE = "amt_session"
 BEARER = "bearer "
@@ -67,6 +67,11 @@ class Gate:
             caller = replace(caller, key=self._key(secret, session_token(headers)))
             if secret is None and method not in SAFE and self._is_foreign(headers):
                 raise Forbidden("The request comes from a page of another site.")
+            if caller.key is None and self._is_led_here(headers):
+                raise Forbidden(
+                    "Without API keys this service answers to localhost alone, not to another name. Make a key with "
+                    "`amt keys create`, or let anybody in with AMT_ALLOW_PUBLIC=without-keys."
+                )
             if path != SESSION and (caller.key is not None or self.asks()):
                 _require(caller.key, secret, method, path)
             if method == "POST" and path == UPLOAD_PATH and caller.submitter is not None:
@@ -83,6 +88,16 @@ class Gate:
         """
         is_named = headers.get("origin") in self._settings.allowed_origins and session_token(headers) is None
         return not is_named and is_foreign(headers, headers.get("host", ""))
+
+    def _is_led_here(self, headers: Headers) -> bool:
+        """Whether a browser may have been led to this machine by another site's name (DNS rebinding).
+
+        To the browser it is that site's own page then; only the name shows it.
+        """
+        settings = self._settings
+        if settings.allow_public or not is_loopback(settings.host) or self.asks():
+            return False
+        return not is_loopback(host_named(headers))
 
     def _key(self, secret: str | None, token: str | None) -> ApiKey | None:
         if secret is not None:

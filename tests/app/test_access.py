@@ -119,11 +119,32 @@ def test_an_upload_without_a_key_is_turned_away_before_it_is_read(locked: Servic
     """The answer comes while the body, of which a declared half gigabyte, is still being sent."""
     with socket.create_connection(("127.0.0.1", locked.port), timeout=30) as connection:
         connection.sendall(
-            b"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 500000000\r\n"
+            b"POST /v1/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000000\r\n"
             b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n--edge\r\n"
         )
         assert connection.recv(100).startswith(b"HTTP/1.1 401")
     assert not [path for path in (locked.var / "tmp").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8000", "[", ""])
+def test_a_name_that_leads_a_browser_here_gets_nothing(idle_service: Service, host: str) -> None:
+    """DNS rebinding: to the browser both are one site, so that neither Origin nor Sec-Fetch-Site gives it away."""
+    with idle_service.client() as client:
+        for method, path in (("GET", "/v1/transcriptions"), ("DELETE", f"/v1/transcriptions/{UNKNOWN}")):
+            answer = client.request(method, path, headers={"Host": host, "Sec-Fetch-Site": "same-origin"})
+            assert "answers to localhost alone" in problem(answer, 403, "forbidden")["detail"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"])
+def test_this_machine_under_its_own_names_is_let_in(idle_service: Service, host: str) -> None:
+    with idle_service.client() as client:
+        assert client.get("/v1/transcriptions", headers={"Host": host}).status_code == 200
+
+
+def test_with_keys_every_name_is_as_good(locked: Service, anna: httpx.Client) -> None:
+    assert anna.get("/v1/transcriptions", headers={"Host": "amt.example.org"}).status_code == 200
+    with locked.client() as nobody:
+        assert nobody.get("/v1/transcriptions", headers={"Host": "amt.example.org"}).status_code == 401
 
 
 def test_without_its_database_it_lets_nobody_in(redis_url: str) -> None:

@@ -106,7 +106,7 @@ class _Half:
         head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="x.wav"\r\n\r\n'
         body = head + data + b"\r\n--edge--\r\n"
         start = (
-            f"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            f"POST /v1/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
             "Content-Type: multipart/form-data; boundary=edge\r\nConnection: close\r\n\r\n"
         ).encode()
         self.pieces = (start + body[: len(body) // 2], body[len(body) // 2 :])

@@ -54,7 +54,7 @@ def test_a_larger_one_is_refused_and_nothing_is_stored(
 def test_a_declared_length_is_refused_before_one_byte_is_sent(idle_service: Service) -> None:
     with socket.create_connection(("127.0.0.1", idle_service.port), timeout=5) as connection:
         connection.sendall(
-            b"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n"
+            b"POST /v1/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n"
             b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
         )
         assert connection.recv(4096).startswith(b"HTTP/1.1 413")
@@ -64,7 +64,7 @@ def test_an_endless_upload_is_refused_while_it_is_sent(idle_service: Service) ->
     body, _ = form(2 * LIMIT)
     with socket.create_connection(("127.0.0.1", idle_service.port), timeout=60) as connection:
         connection.sendall(
-            b"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+            b"POST /v1/transcriptions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
             b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
         )
         for piece in in_pieces(body):  # and no last, empty piece
@@ -88,7 +88,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(idle: httpx.Client, idle_servi
     jobs = idle.get("/v1/transcriptions", params={"page_size": 100}).json()
     body, _ = form(50_000)
     with socket.create_connection(("127.0.0.1", idle_service.port)) as connection:
-        head = f"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head = f"POST /v1/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
         connection.sendall(head.encode() + b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n" + body[:30_000])
     with idle_service.client() as fresh:  # an older connection may be one that the server is about to close
         assert fresh.get("/healthz").status_code == 200

@@ -83,7 +83,7 @@ def test_an_api_killed_in_the_middle_of_an_upload(
     with socket.create_connection(("127.0.0.1", api.port)) as connection:
         head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="x.wav"\r\n\r\n'
         connection.sendall(
-            b"POST /v1/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n"
+            b"POST /v1/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999\r\n"
             b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n" + head + tune[:100_000]
         )
         stack.kill(api)
