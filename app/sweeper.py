@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from celery import Celery
@@ -47,6 +48,8 @@ CANARY_SECONDS = 30
 # An unfinished file so old belongs to a process that was killed.
 ABANDONED_SECONDS = 86_400
 HOUSEKEEPING_SECONDS = 60.0
+WALK_SECONDS = 3600.0  # from one walk through the whole store to the next; a bucket counts each request
+LOOKED_UP_AT_ONCE = 500
 # Messages sent again in one round; a flushed queue of thousands must not keep a round from its other steps.
 RESENT_AT_ONCE = 500
 
@@ -69,7 +72,7 @@ class Sweeper:
         self._storage = storage
         self._redis = redis
         self._celery = celery
-        self._kept_house = float("-inf")
+        self._kept_house = self._walked = float("-inf")
         self._lanes = Lanes(settings.long_seconds)
         self._leases = LeaseWatch(seconds=settings.lease_seconds)
 
@@ -82,9 +85,11 @@ class Sweeper:
                 self.expire_jobs,
                 self.remove_files,
                 self.remove_abandoned_files,
-                self.remove_files_without_job,
                 self._jobs.empty_log,
             ]
+        if time.monotonic() - self._walked >= WALK_SECONDS:
+            self._walked = time.monotonic()
+            steps.append(self.remove_files_without_job)
         steps.append(lambda: note_consumption(self._redis, SWEEPER))
         for step in steps:
             try:
@@ -164,10 +169,13 @@ class Sweeper:
     def remove_files_without_job(self) -> None:
         """Remove what was uploaded by a request that was cut off between storing the file and noting the job."""
         self._storage.remove_unfinished(untouched_seconds=ABANDONED_SECONDS)
-        for job_id in self._storage.folders(JOBS, untouched_seconds=ABANDONED_SECONDS):
-            if self._jobs.get(job_id) is None:
-                log.info("files of an unknown job %s removed", job_id)
-                self._storage.delete(job_prefix(job_id))
+        folders = self._storage.folders(JOBS)
+        while job_ids := set(islice(folders, LOOKED_UP_AT_ONCE)):
+            note_consumption(self._redis, SWEEPER)  # a walk through a large bucket takes minutes
+            for job_id in job_ids - self._jobs.known(job_ids):
+                if self._storage.is_untouched(job_prefix(job_id), seconds=ABANDONED_SECONDS):
+                    log.info("files of an unknown job %s removed", job_id)
+                    self._storage.delete(job_prefix(job_id))
 
     def _say_recovered(self, job_id: str) -> None:
         job = self._jobs.get(job_id)

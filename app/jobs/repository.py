@@ -5,7 +5,7 @@ learns so. No method reads first and writes later.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -188,6 +188,11 @@ class JobRepository:
     def running(self) -> Sequence[Job]:
         """Jobs that a worker has claimed."""
         return self._select([Job.status == Status.RUNNING])
+
+    def known(self, job_ids: Collection[str]) -> set[str]:
+        """Those of these ids that a row has, whatever became of the job."""
+        with self._sessions() as session:
+            return set(session.scalars(select(Job.id).where(Job.id.in_(job_ids))))
 
     def held_by(self, holder: str) -> Sequence[Job]:
         """Running jobs of one worker."""

@@ -4,7 +4,6 @@ A key is a relative path of our own making (``jobs/<id>/audio``); a client's fil
 appears whole or not at all, and outlives a power cut once `put` has returned.
 """
 
-import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -47,8 +46,12 @@ class Storage(Protocol):
         """Remove `prefix` and all that lies below it; nothing happens where nothing is."""
         ...
 
-    def folders(self, prefix: str, *, untouched_seconds: float = -math.inf) -> Iterator[str]:
-        """Names of the folders directly below `prefix` in which nothing has changed for so long."""
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Names of the folders directly below `prefix`."""
+        ...
+
+    def is_untouched(self, prefix: str, *, seconds: float) -> bool:
+        """Whether a folder is there in which nothing has changed for so long."""
         ...
 
     def remove_unfinished(self, *, untouched_seconds: float) -> None:

@@ -1,7 +1,6 @@
 """A folder of this machine as file store."""
 
 import hashlib
-import math
 import os
 import secrets
 import shutil
@@ -59,12 +58,19 @@ class LocalStorage:
         else:
             path.unlink(missing_ok=True)
 
-    def folders(self, prefix: str, *, untouched_seconds: float = -math.inf) -> Iterator[str]:
+    def folders(self, prefix: str) -> Iterator[str]:
         """See `Storage.folders`."""
         parent = self._path(prefix)
         for child in parent.iterdir() if parent.is_dir() else ():
-            if child.is_dir() and _is_old(child, untouched_seconds):
+            if child.is_dir():
                 yield child.name
+
+    def is_untouched(self, prefix: str, *, seconds: float) -> bool:
+        """See `Storage.is_untouched`."""
+        try:
+            return _is_old(self._path(prefix), seconds)
+        except FileNotFoundError:
+            return False
 
     def remove_unfinished(self, *, untouched_seconds: float) -> None:
         """See `Storage.remove_unfinished`."""

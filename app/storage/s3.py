@@ -6,7 +6,6 @@ are parts that no listing shows; `S3Storage.remove_unfinished` ends them.
 
 import errno
 import hashlib
-import math
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -96,13 +95,18 @@ class S3Storage:
             if left := answer.get("Errors"):
                 raise StoreAwayError(errno.EIO, f"{left[0]['Key']} cannot be deleted: {left[0].get('Message', '')}")
 
-    def folders(self, prefix: str, *, untouched_seconds: float = -math.inf) -> Iterator[str]:
+    def folders(self, prefix: str) -> Iterator[str]:
         """See `Storage.folders`."""
         parent = self._object(prefix) + "/"
         for page in self._pages("list_objects_v2", Prefix=parent, Delimiter="/"):
             for one in page.get("CommonPrefixes", ()):
-                if untouched_seconds == -math.inf or self._is_old(one["Prefix"], untouched_seconds):
-                    yield one["Prefix"].removeprefix(parent).rstrip("/")
+                yield one["Prefix"].removeprefix(parent).rstrip("/")
+
+    def is_untouched(self, prefix: str, *, seconds: float) -> bool:
+        """See `Storage.is_untouched`."""
+        before = datetime.now(UTC) - timedelta(seconds=seconds)
+        changed = [one["LastModified"] for one in self._objects(self._object(prefix) + "/")]
+        return bool(changed) and max(changed) < before
 
     def remove_unfinished(self, *, untouched_seconds: float) -> None:
         """See `Storage.remove_unfinished`. Where this is not allowed or not known, the bucket needs a rule for it."""
@@ -154,10 +158,6 @@ class S3Storage:
     def _pages(self, operation: str, **asked: str) -> Iterator[dict[str, Any]]:
         with _as_os_errors(asked["Prefix"]):
             yield from self._client.get_paginator(operation).paginate(Bucket=self._bucket, **asked)
-
-    def _is_old(self, prefix: str, seconds: float) -> bool:
-        before = datetime.now(UTC) - timedelta(seconds=seconds)
-        return all(one["LastModified"] < before for one in self._objects(prefix))
 
 
 class _Counted:

@@ -99,7 +99,9 @@ def test_folders_are_those_directly_below(storage: Storage) -> None:
     storage.put("models/m.safetensors", io.BytesIO(b"x"))
     assert sorted(storage.folders("jobs")) == ["a", "ab", "b", "c", "d"]
     assert list(storage.folders("jobs/a/results")) == ["r"]
-    assert list(storage.folders("jobs", untouched_seconds=3600)) == []
+    assert not storage.is_untouched("jobs/a", seconds=3600)
+    assert storage.is_untouched("jobs/a", seconds=-3600)
+    assert not storage.is_untouched("jobs/none", seconds=-3600)
     assert list(storage.folders("none")) == []
     storage.delete("jobs")
     assert list(storage.folders("jobs")) == []

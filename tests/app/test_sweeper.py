@@ -203,7 +203,10 @@ def test_abandoned_files_go(sweeper: Sweeper, settings: Settings) -> None:
     assert [path.name for path in settings.temporary.iterdir()] == ["fresh"]
 
 
-def test_files_that_no_job_knows_go(sweeper: Sweeper, settings: Settings, table: JobRepository, store: Storage) -> None:
+def test_files_that_no_job_knows_go(
+    sweeper: Sweeper, settings: Settings, table: JobRepository, store: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sweeper.LOOKED_UP_AT_ONCE", 2)
     table.add(make_job("known"))
     for name in ("known", "unknown", "fresh"):
         store.put(audio_key(name), io.BytesIO(b"x"))
@@ -215,6 +218,20 @@ def test_files_that_no_job_knows_go(sweeper: Sweeper, settings: Settings, table:
     sweeper.remove_files_without_job()
     assert not unfinished.exists()
     assert [store.exists(audio_key(name)) for name in ("known", "unknown", "fresh")] == [True, False, True]
+
+
+def test_the_store_is_walked_through_now_and_then_alone(
+    sweeper: Sweeper, store: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks: list[str] = []
+    monkeypatch.setattr(type(store), "folders", lambda _, prefix: iter(walks.append(prefix) or ()))
+    monkeypatch.setattr("app.sweeper.HOUSEKEEPING_SECONDS", 0.0)
+    for _ in range(3):
+        sweeper.sweep()
+    assert walks == ["jobs"]
+    monkeypatch.setattr("app.sweeper.WALK_SECONDS", 0.0)
+    sweeper.sweep()
+    assert walks == ["jobs", "jobs"]
 
 
 def test_a_round_survives_the_absence_of_redis(
