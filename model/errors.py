@@ -50,6 +50,12 @@ class OptionError(ModelError):
     code = "invalid_option"
 
 
+class DeviceError(ModelError):
+    """A device was asked for that is not there."""
+
+    code = "device"
+
+
 class CheckpointError(ModelError):
     """A checkpoint is missing, damaged, or not the one that its manifest names."""
 

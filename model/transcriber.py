@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.checkpoint import load_checkpoint
+from model.errors import DeviceError
 from model.fused import CHUNK_FRAMES, FusedNetwork
 from model.instruments import RATE_DIVISOR
 from model.listening import Heard, Listener
@@ -25,14 +26,14 @@ def choose_device(name: str) -> torch.device:
 
     Raises
     ------
-    ValueError
+    DeviceError
         If ``name`` is not auto, cpu or cuda, or cuda is asked for and there is none.
     """
     if name not in {"auto", "cpu", "cuda"}:
-        raise ValueError(f"the device must be auto, cpu or cuda, got {name!r}")
+        raise DeviceError(f"the device must be auto, cpu or cuda, got {name!r}")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ValueError("the device cuda was asked for and PyTorch finds no CUDA GPU")
+        raise DeviceError("the device cuda was asked for and PyTorch finds no CUDA GPU")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
@@ -99,7 +100,7 @@ class Transcriber(Listener):
         ------
         CheckpointError
             If the file is missing, changed or not such a network.
-        ValueError
+        DeviceError
             If the device does not exist.
         """
         if threads is not None:

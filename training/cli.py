@@ -181,7 +181,7 @@ def evaluate(
     """
     from model.checkpoint import file_sha256
     from training import evaluate as evaluation
-    from training.publish import published_decoding, tuned_decoding
+    from training.publish import published_decoding, tuned_decoding, tuned_for
     from training.report.study import Studied, Study
 
     if (checkpoint is None) == (midi_folder is None):
@@ -197,6 +197,8 @@ def evaluate(
         name: value for name, value in given.items() if value is not None
     }
     options = replace((published_decoding(checkpoint) if checkpoint else None) or DecodingOptions(), **chosen)  # type: ignore[arg-type]
+    if decoding and checkpoint and tuned_for(decoding) not in (None, file_sha256(checkpoint)):
+        typer.echo(f"note: {decoding} was tuned for another checkpoint")
     if checkpoint:
         typer.echo("decoding: " + ", ".join(f"{name} {getattr(options, name):g}" for name in given))
     system, frame_rate = evaluation.open_system(checkpoint, midi_folder, options, device=device, threads=threads)
@@ -246,6 +248,7 @@ def tune(
     Example: python -m training tune --checkpoint runs/first/average.safetensors --data data/maps_validation --seconds
     60
     """
+    from model.checkpoint import file_sha256
     from model.transcriber import Transcriber
     from training import tune as tuning
     from training.evaluate import write_report
@@ -256,7 +259,7 @@ def tune(
     chosen, trials = tuning.tune(sets, tuning.TuneConfig(), report=typer.echo)
     typer.echo(f"chosen: {tuning.as_json(chosen)}")
     if out is not None:
-        write_report(out, tuning.summary(chosen, trials))
+        write_report(out, {"sha256": file_sha256(checkpoint), **tuning.summary(chosen, trials)})
 
 
 @app.command()
@@ -338,26 +341,28 @@ def command_line() -> str:
 @app.command()
 def publish(
     checkpoint: Annotated[Path, typer.Option(help="A checkpoint, .safetensors.")],
-    evaluation: Annotated[Path, typer.Option(help="JSON of `evaluate --checkpoint` of it, on validation sets.")],
+    evaluation: Annotated[
+        Path,
+        typer.Option(help="JSON of `evaluate --checkpoint` of it, on validation sets, with the settings to publish."),
+    ],
     trained_on: Annotated[list[str], typer.Option(help="The data that it was trained on, in words. Repeat for more.")],
     command: Annotated[str, typer.Option(help="The command that trained it.")],
     licence: Annotated[str, typer.Option(help="Of the weights, as the data's: CC BY-NC-SA 4.0 with MAPS.")],
     name: Annotated[str, typer.Option(help="What a job asks for.")] = "default",
     description: Annotated[str, typer.Option(help="A line on what it is.")] = "",
-    decoding: Annotated[Path | None, typer.Option(help="JSON of `tune`; without it the evaluation's settings.")] = None,
     folder: Annotated[Path, typer.Option(help="Where the service finds checkpoints.")] = Path("model/checkpoints"),
     force: Annotated[bool, typer.Option(help="Publish even if it is not better.")] = False,
 ) -> None:
     """Put a checkpoint where the service finds it, if it is better there than the one that is served.
 
     Example: python -m training publish --checkpoint runs/first/average.safetensors --evaluation runs/first/scores.json
-    --decoding runs/first/thresholds.json --trained-on MAPS --command "python -m training fit ..." --licence
+    --trained-on MAPS --command "python -m training fit ..." --licence
     "CC BY-NC-SA 4.0"
     """
     from training.publish import Release
     from training.publish import publish as run_publish
 
-    release = Release(name, tuple(trained_on), description, command, licence, evaluation, decoding)
+    release = Release(name, tuple(trained_on), description, command, licence, evaluation)
     typer.echo(f"published {run_publish(checkpoint, folder, release, force=force)}")
 
 

@@ -74,6 +74,7 @@ def fit_on(sets: Sets, config: FitConfig, *, run: Path, engine: Engine, init: Pa
     state = fresh_state(config, fabric.device, init)
     if (run / LAST).exists():
         state.load(run)
+    state.look_at(config)
     if fabric.is_global_zero:
         config.write(run / CONFIG)
     with RunLog(run, step=state.step, total_steps=config.total_steps, enabled=fabric.is_global_zero) as log:

@@ -39,20 +39,27 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run of jobs came to: ids made now, ids found finished, and what could not be used with its cause."""
+    """What a run of jobs came to: ids made now, ids found finished, what could not be used with its cause, and what was
+    in the set and is asked for no more.
+    """
 
     made: list[str]
     found: list[str]
     failed: dict[str, str]
+    gone: list[str]
 
     def summary(self) -> str:
         """Say it in lines for a person."""
         lines = [f"{len(self.made)} made, {len(self.found)} were there, {len(self.failed)} left out"]
-        return "\n".join([*lines, *(f"  left out {name}: {why}" for name, why in sorted(self.failed.items()))])
+        lines += [f"  left out {name}: {why}" for name, why in sorted(self.failed.items())]
+        lines += [f"  {name} is no longer in the source, nor in the set; its files stay" for name in self.gone]
+        return "\n".join(lines)
 
 
 def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:
-    """Make what is not there yet, the manifest growing with each recording.
+    """Make what is not there yet, the manifest growing with each recording. In the end the set is what `jobs` name.
+
+    A recording that was renamed, removed or given to another set would else be trained on here and tested there.
 
     Parameters
     ----------
@@ -73,10 +80,12 @@ def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:
         If the disk is full or a process was killed; what was made until then stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    done = {recording.id: recording for recording in read_manifest(folder)}
+    wanted = {job.id for job in jobs}
+    known = {recording.id: recording for recording in read_manifest(folder)}
+    done = {name: recording for name, recording in known.items() if name in wanted}
     waiting = [job for job in jobs if not is_finished(folder, job, done.get(job.id))]
-    found = sorted({job.id for job in jobs} - {job.id for job in waiting})
-    outcome = Outcome([], found, {})
+    found = sorted(wanted - {job.id for job in waiting})
+    outcome = Outcome([], found, {}, sorted(known.keys() - wanted))
     progress = tqdm(total=len(waiting), desc=folder.name, unit="recording", mininterval=5)
 
     def keep(job_id: str, result: Recording | str) -> None:

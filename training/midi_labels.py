@@ -2,8 +2,10 @@
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
+import mido
 import pretty_midi
 
 from model.note import Note
@@ -13,6 +15,7 @@ from training.prepared import in_range, playable
 
 SUSTAIN = 64  # controller number of the sustain pedal; it is down from the value 64 on
 DOWN = 64
+DRUM_CHANNEL = 9
 
 
 def read_midi_labels(path: Path, *, pedal: bool) -> Labels:
@@ -30,26 +33,47 @@ def read_midi_labels(path: Path, *, pedal: bool) -> Labels:
         If the file is not a MIDI file.
     """
     midi = open_midi(path)
+    end = midi.get_end_time()
     remarks: Counter[str] = Counter()
-    notes = [
-        note
-        for instrument in midi.instruments
-        for note in instrument_notes(instrument, remarks, end=midi.get_end_time(), pedal=pedal)
-    ]
+    common = common_pedal(path, midi) if pedal else None
+    notes = []
+    for instrument in midi.instruments:
+        moves = instrument.control_changes if common is None else common
+        notes += instrument_notes(instrument, remarks, held=pedal_spans(moves, end) if pedal else [])
     return Labels(sorted(notes), +remarks)
 
 
+def common_pedal(path: Path, midi: pretty_midi.PrettyMIDI) -> list[pretty_midi.ControlChange] | None:
+    """The moves of the pedal, on whichever tracks they are written, where a single channel plays all notes.
+
+    So a piano's two hands have one pedal. None where several channels play: there each track has its own.
+    """
+    tracks = mido.MidiFile(str(path)).tracks
+    played = {
+        message.channel for track in tracks for message in track if message.type == "note_on" and message.velocity > 0
+    } - {DRUM_CHANNEL}
+    if len(played) != 1:
+        return None
+    moves = []
+    for track in tracks:
+        tick = 0
+        for message in track:
+            tick += message.time
+            if message.is_cc(SUSTAIN) and message.channel in played:
+                moves.append(pretty_midi.ControlChange(SUSTAIN, message.value, float(midi.tick_to_time(tick))))
+    return moves
+
+
 def instrument_notes(
-    instrument: pretty_midi.Instrument, remarks: Counter[str], *, end: float, pedal: bool
+    instrument: pretty_midi.Instrument, remarks: Counter[str], *, held: list[tuple[float, float]]
 ) -> list[Note]:
-    """The notes of one instrument as they sound."""
+    """The notes of one instrument as they sound, with the pedal down in the spans of `held`."""
     if instrument.is_drum:
         remarks["notes of drums"] += len(instrument.notes)
         return []
     sounding = [note for note in instrument.notes if in_range(note.pitch) and note.end > note.start]
     remarks["notes without length"] += sum(note.end <= note.start for note in instrument.notes)
     remarks["notes outside the keyboard"] += sum(not in_range(note.pitch) for note in instrument.notes)
-    held = pedal_spans(instrument, end) if pedal else []
     notes = [
         Note(
             max(0.0, float(note.start)),
@@ -65,11 +89,11 @@ def instrument_notes(
     return kept
 
 
-def pedal_spans(instrument: pretty_midi.Instrument, end: float) -> list[tuple[float, float]]:
+def pedal_spans(moves: Iterable[pretty_midi.ControlChange], end: float) -> list[tuple[float, float]]:
     """When the sustain pedal is down, (from, to) in seconds; one that is never lifted stays down until `end`."""
     spans: list[tuple[float, float]] = []
     since: float | None = None
-    for change in sorted(instrument.control_changes, key=lambda change: float(change.time)):
+    for change in sorted(moves, key=lambda change: float(change.time)):
         if change.number != SUSTAIN:
             continue
         if change.value >= DOWN and since is None:

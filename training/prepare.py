@@ -33,6 +33,7 @@ Seed = Annotated[int, typer.Option(help="Of all random choices; the same seed ma
 def maps(
     root: Annotated[Path, typer.Option(help="Folder with the folders train and validation of audio and .tsv pairs.")],
     out: Out,
+    name: Annotated[str, typer.Option(help="The sets become NAME_train and NAME_validation.")] = "maps",
     workers: Workers = 0,
 ) -> None:
     """MAPS-style recordings: sets maps_train and maps_validation.
@@ -40,7 +41,7 @@ def maps(
     Example: python -m training prepare maps --root DATA/maps --out data
     """
     splits: tuple[Split, Split] = ("train", "validation")
-    make_sets({out / f"maps_{split}": maps_jobs(root / split, split) for split in splits}, workers)
+    make_sets({out / f"{name}_{split}": maps_jobs(root / split, split) for split in splits}, workers)
 
 
 @app.command()
@@ -94,7 +95,8 @@ def pairs(
         elsewhere = [job.id for other in SPLITS if other != split for job in jobs[other]]
         for moved in forget_moved(out / f"{name}_{split}", elsewhere):
             typer.echo(f"{moved} is no longer in {name}_{split}: it belongs to another split now")
-    make_sets({out / f"{name}_{split}": jobs[split] for split in SPLITS if jobs[split]}, workers)
+    sets = {out / f"{name}_{split}": jobs[split] for split in SPLITS}
+    make_sets({folder: wanted for folder, wanted in sets.items() if wanted or read_manifest(folder)}, workers)
 
 
 @app.command()

@@ -38,9 +38,8 @@ class Release:
     licence : str
         Of the weights, which follows from that of the data.
     evaluation : Path
-        JSON of ``python -m training evaluate --checkpoint`` of this checkpoint on validation sets.
-    decoding : Path or None
-        JSON of ``python -m training tune``; None takes the settings of the evaluation.
+        JSON of ``python -m training evaluate --checkpoint`` of this checkpoint on validation sets. Its settings of
+        decoding are published with the checkpoint.
     """
 
     name: str
@@ -49,7 +48,6 @@ class Release:
     command: str
     licence: str
     evaluation: Path
-    decoding: Path | None = None
 
 
 def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = False) -> Path:
@@ -73,8 +71,8 @@ def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = F
     Raises
     ------
     PublishError
-        If it is not better on the same sets than the published one of its name, if the evaluation is of another
-        file, or if another file has taken the name.
+        If it is not better on the same sets than the published one of its name, if the two were measured on unlike
+        recordings, if the evaluation is of another file, or if another file has taken the name.
     CheckpointError
         If the checkpoint cannot be read.
     """
@@ -87,6 +85,7 @@ def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = F
     scores = score_rows(evaluation)
     published = next((entry for entry in models if entry["name"] == release.name), None)
     if published is not None and not force:
+        refuse_unless_alike(published, evaluation)
         refuse_unless_better(published, scores)
     target = place(checkpoint, folder, f"{release.name}-{sha256[:8]}.safetensors", sha256)
     entry = describe(checkpoint, target, sha256, release, evaluation, scores)
@@ -110,6 +109,39 @@ def score_rows(evaluation: dict[str, Json]) -> list[dict[str, Json]]:
         for name, results in sets.items()
         for metric, value in cast(dict[str, float], results["mean"]).items()
     ]
+
+
+def refuse_unless_alike(published: dict[str, Json], evaluation: dict[str, Json]) -> None:
+    """See that both checkpoints were scored on the same recordings of the sets that they have in common.
+
+    Raises
+    ------
+    PublishError
+        If some could not be scored, or there were others, or more or less of each.
+    """
+    sets = cast(dict[str, dict[str, Json]], evaluation["sets"])
+    failed = sorted(name for name, results in sets.items() if results["n_failed"])
+    if failed:
+        raise PublishError(f"recordings of {', '.join(failed)} could not be scored: mend them, or force it")
+    now = evaluation["first_seconds"]
+    before = published.get("scored_seconds", now)
+    if before != now:
+        raise PublishError(
+            f"{published['file']} was measured on {said_seconds(before)} of each recording, this one on "
+            f"{said_seconds(now)}: evaluate with --seconds {before or 0:g}, or force it"
+        )
+    counts = cast(dict[str, int], published.get("scored_recordings", {}))  # earlier ones were not counted
+    for name in sorted(counts.keys() & sets.keys()):
+        if counts[name] != sets[name]["n_recordings"]:
+            raise PublishError(
+                f"{name} held {counts[name]} recordings when {published['file']} was measured, and holds "
+                f"{sets[name]['n_recordings']} now: evaluate both on the same, or force it"
+            )
+
+
+def said_seconds(first_seconds: Json) -> str:
+    """How much of a recording was scored, in words."""
+    return f"the first {first_seconds:g} s" if first_seconds else "all"
 
 
 def refuse_unless_better(published: dict[str, Json], scores: list[dict[str, Json]]) -> None:
@@ -175,7 +207,7 @@ def describe(
 ) -> dict[str, Json]:
     """The manifest's entry, as the service reads it."""
     network = load_checkpoint(checkpoint, sha256=sha256)
-    decoding = tuned_decoding(release.decoding) if release.decoding else decoding_of(evaluation, "decoding")
+    sets = cast(dict[str, dict[str, Json]], evaluation["sets"])
     return {
         "name": release.name,
         "file": target.name,
@@ -187,7 +219,8 @@ def describe(
         "licence": release.licence,
         "scores": list(scores),
         "scored_seconds": evaluation["first_seconds"],
-        "decoding": dict(decoding),
+        "scored_recordings": {name: results["n_recordings"] for name, results in sets.items()},
+        "decoding": dict(decoding_of(evaluation, "decoding")),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "description": release.description,
         "command": release.command,
@@ -206,6 +239,11 @@ def tuned_decoding(tuned: Path) -> dict[str, float]:
         return decoding_of(read_json(tuned), "chosen")
     except (KeyError, TypeError) as error:
         raise PublishError(f"{tuned}: not what `tune` writes") from error
+
+
+def tuned_for(tuned: Path) -> str | None:
+    """SHA-256 of the checkpoint that thresholds were tuned for, where the file says it."""
+    return cast(str | None, read_json(tuned).get("sha256"))
 
 
 def decoding_of(document: dict[str, Json], key: str) -> dict[str, float]:

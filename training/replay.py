@@ -20,6 +20,7 @@ from training.prepared import (
     playable,
     read_manifest,
     read_notes,
+    sha256_of,
     write_recording,
 )
 from training.room import in_room, rooms
@@ -91,10 +92,13 @@ def replay_jobs(source: Path, config: ReplayConfig, *, seed: int) -> list[Job]:
     if not recordings:
         raise DataError(f"{source}: no prepared set, or an empty one")
     settings: dict[str, Json] = {"seed": seed, **config.to_json()}
-    return [
-        Job(r.id, partial(make_replay, source / f"{r.id}.tsv", r.split, config, [seed, i], settings), settings)
-        for i, r in enumerate(recordings)
-    ]
+    jobs = []
+    for i, recording in enumerate(recordings):
+        labels = source / f"{recording.id}.tsv"
+        of_this = settings | {"split": recording.split, "labels_sha256": sha256_of(labels)}
+        make = partial(make_replay, labels, recording.split, config, [seed, i], of_this)
+        jobs.append(Job(recording.id, make, of_this))
+    return jobs
 
 
 def make_replay(

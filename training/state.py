@@ -53,6 +53,8 @@ class RunState:
         Lowest mean validation loss of the average so far.
     looks_since_best : int
         Looks at the validation sets since then.
+    looked_at : dict
+        What those looks were at: a loss on other recordings says nothing of the lowest one.
     scaler : dict
         State of float16's loss scaling; empty in other precisions.
     """
@@ -64,6 +66,7 @@ class RunState:
     seconds: float = 0.0
     best_loss: float = math.inf
     looks_since_best: int = 0
+    looked_at: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
 
     def save(self, run: Path) -> None:
@@ -97,6 +100,7 @@ class RunState:
             "seconds": self.seconds,
             "best_loss": self.best_loss,
             "looks_since_best": self.looks_since_best,
+            "looked_at": self.looked_at,
             "scaler": self.scaler,
         }
 
@@ -116,8 +120,16 @@ class RunState:
             self.step = saved["step"]
         except Exception as error:  # torch.load of damaged bytes raises nearly anything
             raise FitError(f"{run / LAST} does not hold a state of this network: {error}") from error
-        for name in ("seconds", "best_loss", "looks_since_best", "scaler"):  # states of before 0.2 have none of them
+        # Earlier states lack some of them.
+        for name in ("seconds", "best_loss", "looks_since_best", "looked_at", "scaler"):
             setattr(self, name, saved.get(name, getattr(self, name)))
+
+    def look_at(self, config: FitConfig) -> None:
+        """Begin to look for the lowest validation loss anew where a run goes on with other validation recordings."""
+        now = {"validation_sets": list(config.validation_sets), "validation_batches": config.validation_batches}
+        if self.looked_at not in ({}, now):
+            self.best_loss, self.looks_since_best = math.inf, 0
+        self.looked_at = now
 
 
 def fresh_state(config: FitConfig, device: torch.device, init: Path | None = None) -> RunState:

@@ -17,6 +17,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from model.checkpoint import load_checkpoint, save_checkpoint
+from model.errors import DeviceError
 from model.features import MelConfig
 from model.network import NetworkConfig, Outputs, TranscriptionNetwork
 from model.sequence import SequenceConfig
@@ -182,6 +183,30 @@ def test_a_run_that_no_longer_improves_stops_early_and_keeps_the_best(
     assert again.step == 8
     more = run_fit(settings(total_steps=10, patience=3), data=data, run=tmp_path / "run", engine=HERE)
     assert more.best_loss == 1.0
+
+
+def test_other_validation_recordings_have_a_lowest_loss_of_their_own(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tune_set(tmp_path / "data" / "harder", split="validation")
+    found = iter([1.0, 1.5, 2.5, 3.0])
+
+    def look(_: torch.nn.Module, __: object, config: FitConfig, ___: object) -> dict[str, dict[str, float]]:
+        return {name: {"loss": next(found)} for name in config.validation_sets}
+
+    monkeypatch.setattr(fit, "look", look)
+    state = run_fit(settings(total_steps=4), data=data, run=tmp_path / "run", engine=HERE)
+    assert (state.best_loss, state.looks_since_best) == (1.0, 1)
+    harder = settings(total_steps=8, validation_sets=("harder",))
+    state = run_fit(harder, data=data, run=tmp_path / "run", engine=HERE)
+    assert (state.best_loss, state.looks_since_best) == (2.5, 1)
+
+
+def test_a_gpu_that_is_not_there_is_said(tmp_path: Path, data: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(DeviceError, match="PyTorch finds no CUDA GPU"):
+        run_fit(settings(), data=data, run=tmp_path / "run", engine=Engine(device="cuda"))
 
 
 def test_frame_scores_are_those_of_hand() -> None:

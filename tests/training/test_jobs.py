@@ -42,6 +42,15 @@ def test_what_is_finished_is_not_made_again(tmp_path: Path) -> None:
     assert (tmp_path / "a.wav").stat().st_mtime_ns == before
 
 
+def test_what_is_asked_for_no_more_leaves_the_set_and_is_named(tmp_path: Path) -> None:
+    run_jobs(tmp_path, jobs("a", "renamed"), workers=1)
+    outcome = run_jobs(tmp_path, jobs("a", "new name"), workers=1)
+    assert (outcome.made, outcome.found, outcome.gone) == (["new name"], ["a"], ["renamed"])
+    assert [recording.id for recording in read_manifest(tmp_path)] == ["a", "new name"]
+    assert "renamed is no longer in the source" in outcome.summary()
+    assert (tmp_path / "renamed.wav").exists(), "nothing is deleted that somebody may have no other copy of"
+
+
 def test_what_a_kill_left_half_done_is_made_again(tmp_path: Path) -> None:
     run_jobs(tmp_path, jobs("a", "b"), workers=1)
     (tmp_path / "a.tsv").unlink()

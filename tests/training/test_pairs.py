@@ -4,6 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+import mido
 import pretty_midi
 import pytest
 import soundfile
@@ -118,6 +119,33 @@ def test_a_key_that_is_struck_again_ends_what_the_pedal_held(tmp_path: Path) -> 
     assert (first.offset, second.offset) == (pytest.approx(1.0, abs=0.001), pytest.approx(2.0, abs=0.001))
 
 
+def two_hands(path: Path, *, left: int, pedal_on: int) -> Path:
+    """A note in each hand's track, the right one's on channel 0, and the pedal on a third track."""
+    midi = mido.MidiFile(ticks_per_beat=500)
+    for channel, messages in (
+        (0, [("note_on", {"note": 72, "velocity": 70}, 0), ("note_off", {"note": 72}, 500)]),
+        (left, [("note_on", {"note": 48, "velocity": 70}, 0), ("note_off", {"note": 48}, 500)]),
+        (
+            pedal_on,
+            [("control_change", {"control": PEDAL, "value": value}, 250 * i) for i, value in ((1, 127), (5, 0))],
+        ),
+    ):
+        track = midi.add_track()
+        for kind, values, time in messages:
+            track.append(mido.Message(kind, channel=channel, time=time, **values))
+    midi.save(str(path))
+    return path
+
+
+def test_two_hands_share_the_pedal_of_their_channel(tmp_path: Path) -> None:
+    """At 120 beats a minute a tick is a millisecond: keys until 0.5 s, the pedal from 0.25 to 1.5 s."""
+    notes = read_midi_labels(two_hands(tmp_path / "a.mid", left=0, pedal_on=0), pedal=True).notes
+    assert [(note.pitch, note.offset) for note in notes] == [(48, pytest.approx(1.5)), (72, pytest.approx(1.5))]
+    for left, pedal_on in ((1, 0), (0, 1)):
+        notes = read_midi_labels(two_hands(tmp_path / "b.mid", left=left, pedal_on=pedal_on), pedal=True).notes
+        assert [note.offset for note in notes] == [pytest.approx(0.5)] * 2
+
+
 def test_what_is_no_note_for_the_network_is_counted(tmp_path: Path) -> None:
     midi = pretty_midi.PrettyMIDI(resolution=960)
     for program, drum, pitch in ((0, False, 60), (0, False, 12), (0, True, 38)):
@@ -134,9 +162,16 @@ def test_what_is_no_note_for_the_network_is_counted(tmp_path: Path) -> None:
 def test_every_piece_gets_one_split_by_its_name_and_the_seed(names: set[str], seed: int) -> None:
     splits = divide(names, validation=0.2, test=0.1, seed=seed)
     assert splits.keys() == names
-    counts = [list(splits.values()).count(split) for split in ("validation", "test")]
-    assert counts == [max(1, round(0.2 * len(names))), max(1, round(0.1 * len(names)))]
+    assert set(splits.values()) == {"train", "validation", "test"}
     assert divide(sorted(names, reverse=True), validation=0.2, test=0.1, seed=seed) == splits
+
+
+def test_pieces_that_come_later_move_no_other() -> None:
+    names = [str(number) for number in range(300)]
+    before, after = (divide(some, validation=0.2, test=0.1, seed=3) for some in (names[:150], names))
+    assert after | before == after
+    counts = [list(after.values()).count(split) for split in ("validation", "test")]
+    assert counts == [pytest.approx(60, abs=15), pytest.approx(30, abs=12)]
 
 
 def test_another_seed_draws_others() -> None:
@@ -155,8 +190,9 @@ def test_recordings_of_the_same_notes_stay_together(tmp_path: Path) -> None:
         add(tmp_path / f"piano{number % 3}", f"{number // 3}", number=number, notes=[Note(0.1, 60 + number // 3, 0.9)])
     for seed in range(5):
         found = ids(pairs_jobs(tmp_path, PairsConfig(0.25, 0.25, seed)))
-        assert [len(found[split]) for split in ("train", "validation", "test")] == [6, 3, 3]
-        assert {name.partition("__")[2] for name in found["test"]} == {found["test"][0].partition("__")[2]}
+        pieces = [{name.partition("__")[2] for name in found[split]} for split in ("train", "validation", "test")]
+        assert sum(map(len, pieces)) == len(set.union(*pieces)) == 4, "no piece in two splits"
+        assert all(pieces)
 
 
 def write_table(path: Path, columns: Sequence[str], *rows: Sequence[str]) -> Path:

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,9 @@ def release(
     instruments: float | None = None,
     data: str = "maps_validation",
     split: str = "validation",
+    first_seconds: float | None = 60,
+    n_recordings: int = 23,
+    n_failed: int = 0,
 ) -> Release:
     """A release with an evaluation as `evaluate` writes it."""
     path = folder / f"{checkpoint.stem}.json"
@@ -31,9 +35,9 @@ def release(
         json.dumps(
             {
                 "sha256": file_sha256(checkpoint),
-                "first_seconds": 60,
+                "first_seconds": first_seconds,
                 "decoding": {**DECODING, "lowest_pitch": 21},
-                "sets": {data: {"split": split, "mean": scores}},
+                "sets": {data: {"split": split, "mean": scores, "n_recordings": n_recordings, "n_failed": n_failed}},
             }
         )
     )
@@ -101,6 +105,25 @@ def test_at_equal_notes_the_instruments_decide(tmp_path: Path, published: Path) 
     with pytest.raises(PublishError, match=r"note_f1 0\.7900 against 0\.8000"):
         publish(third, published, release(tmp_path, third, note_f1=0.79, instruments=0.9))
     publish(third, published, release(tmp_path, third, note_f1=0.8, instruments=0.6))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"first_seconds": 30}, "on the first 60 s of each recording, this one on the first 30 s: .* --seconds 60"),
+        ({"first_seconds": None}, "this one on all"),
+        ({"n_recordings": 3}, "held 23 recordings when default-[0-9a-f]*.safetensors was measured, and holds 3 now"),
+        ({"n_failed": 1}, "recordings of maps_validation could not be scored"),
+    ],
+)
+def test_scores_of_unlike_recordings_are_not_compared(
+    tmp_path: Path, published: Path, other: dict[str, Any], said: str
+) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    better = release(tmp_path, checkpoint, note_f1=0.9, **other)
+    with pytest.raises(PublishError, match=said):
+        publish(checkpoint, published, better)
+    publish(checkpoint, published, better, force=True)
 
 
 def test_scores_on_test_recordings_decide_nothing(tmp_path: Path, published: Path) -> None:

@@ -16,7 +16,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from tests.model.signals import sine
-from tests.training.conftest import SMALL
+from tests.training.conftest import SMALL, small_checkpoint
 from tests.training.material import scale, write_piece, write_samples, write_soundfont
 from tests.training.serving import Server
 from training.cli import app
@@ -71,14 +71,18 @@ def test_from_pieces_to_a_published_checkpoint(tmp_path: Path, data: Path) -> No
 
     checkpoint = ("--checkpoint", trained / "average.safetensors")
     scores, thresholds = tmp_path / "scores.json", tmp_path / "thresholds.json"
-    said = run("evaluate", *checkpoint, "--data", data / "check", "--seconds", 3, "--out", scores)
+    run("tune", *checkpoint, "--data", data / "check", "--seconds", 3, "--out", thresholds)
+    heard = ("--data", data / "check", "--seconds", 3, "--decoding", thresholds)
+    said = run("evaluate", *checkpoint, *heard, "--out", scores)
     assert "note_f1" in said
+    assert "another checkpoint" not in said
+    other = ("--checkpoint", small_checkpoint(tmp_path / "other.safetensors", seed=9))
+    assert f"{thresholds} was tuned for another checkpoint" in run("evaluate", *other, *heard)
     results = json.loads(scores.read_text())["sets"]["check"]
     assert results["n_recordings"] == 1
     assert 0 <= results["mean"]["frame_average_precision"] <= 1
-    run("tune", *checkpoint, "--data", data / "check", "--seconds", 3, "--out", thresholds)
 
-    release = ("--evaluation", scores, "--decoding", thresholds, "--trained-on", "generated", "--command", "fit")
+    release = ("--evaluation", scores, "--trained-on", "generated", "--command", "fit")
     run("publish", *checkpoint, *release, "--licence", "CC0", "--folder", tmp_path / "served")
     [entry] = json.loads((tmp_path / "served" / "manifest.json").read_text())["models"]
     assert (tmp_path / "served" / entry["file"]).exists()
