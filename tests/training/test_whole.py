@@ -150,6 +150,14 @@ def documented_lines() -> list[str]:
     return [line for line in block.splitlines() if line.startswith("python -m training")]
 
 
+def test_readme_has_the_same_lines() -> None:
+    readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    found = [shlex.split(line, comments=True) for line in readme.splitlines() if line.startswith("python -m training")]
+    documented = [shlex.split(line) for line in documented_lines()]
+    assert len(found) == 6
+    assert all(line in documented for line in found)
+
+
 @pytest.mark.timeout(900)  # seven processes, most of which import torch
 def test_the_lines_for_musicnet_do_what_they_say(tmp_path: Path, server: Server) -> None:
     """As a person types them, but for where the record lies and how small the network and the run are."""
