@@ -152,7 +152,11 @@ class Sweeper:
         for job in self._jobs.with_files_to_remove():
             if job.status == Status.CANCELLED and job.finished_at is not None and job.finished_at > settled:
                 continue
-            self._storage.delete(job_prefix(job.id))
+            try:
+                self._storage.delete(job_prefix(job.id))
+            except OSError as error:  # the others' may go all the same
+                log.warning("files of job %s: %s", job.id, error)
+                continue
             forget(self._redis, job.id)
             self._jobs.files_removed(job.id)
             self._count("files removed")

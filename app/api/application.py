@@ -72,6 +72,7 @@ async def _open_and_close(app: FastAPI) -> AsyncIterator[None]:
     yield
     context.tracing.flush()
     await context.async_redis.aclose()
+    await context.replies.aclose()
     context.redis.close()
     context.engine.dispose()
 

@@ -26,9 +26,12 @@ async def outcome_of(
     seconds = seconds or context.settings.decode_seconds
     try:
         await run_in_threadpool(lambda: send(*args, expires=seconds))
-        answer = await context.async_redis.blpop([reply_key(request_id)], timeout=seconds)
     except (KombuError, RedisError, OSError) as error:
         raise Unavailable("The queue does not answer; the job is unchanged.") from error
+    try:
+        answer = await context.replies.blpop([reply_key(request_id)], timeout=seconds)
+    except (RedisError, OSError) as error:
+        raise Unavailable("The queue does not answer any more; look at the job, it may be changed.") from error
     if answer is None:
         raise Unavailable("No worker answered in time; try again.")
     return str(json.loads(answer[1])["outcome"])

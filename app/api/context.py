@@ -41,6 +41,7 @@ class Context:
     storage: Storage
     redis: Redis
     async_redis: AsyncRedis
+    replies: AsyncRedis  # apart from the streams, each of which holds a connection
     celery: Celery
     tracing: Tracing
 
@@ -58,9 +59,8 @@ def build_context(settings: Settings) -> Context:
         keys=KeyRepository(sessions),
         storage=open_storage(settings),
         redis=open_redis(settings),
-        async_redis=open_async_redis(
-            settings, longest_wait=max(STREAM_WAIT_SECONDS, settings.decode_seconds, settings.score_seconds)
-        ),
+        async_redis=open_async_redis(settings, longest_wait=STREAM_WAIT_SECONDS),
+        replies=open_async_redis(settings, longest_wait=max(settings.decode_seconds, settings.score_seconds)),
         celery=build_celery(settings),
         tracing=open_tracing("api"),
     )

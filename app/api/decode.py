@@ -35,11 +35,13 @@ async def decode(
     """Decode the notes again with other options, without running the network.
 
     What is absent takes the model's default, not the job's former value: the same request always gives the same notes.
-    The new notes become the job's result.
+    Where another checkpoint has taken the model's name since, the job's former values stay. The new notes become the
+    job's result.
     """
     catalogue = await run_in_threadpool(context.models.catalogue)
     model = catalogue.get(job.model_name)
-    defaults = model.decoding if model else Decoding.model_validate(job.options)
+    is_same = model is not None and model.sha256 == job.model_sha256
+    defaults = model.decoding if model and is_same else Decoding.model_validate(job.options)
     options = (wanted or OptionsRequest()).resolve(defaults)
     request_id = secrets.token_urlsafe(16)
     outcome = await outcome_of(

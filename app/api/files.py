@@ -116,6 +116,8 @@ def content_disposition(name: str) -> str:
         unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().replace("\\", "_").replace('"', "_")
     )
     fallback = (
-        ascii_name if stem(ascii_name) and not ascii_name.startswith(".") else "recording" + PurePosixPath(name).suffix
+        ascii_name
+        if stem(ascii_name) and not ascii_name.startswith(".")
+        else "recording" + PurePosixPath("x" + ascii_name).suffix
     )
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -20,7 +20,16 @@ DOCS_POLICY = (
 API_PATHS = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
 # What a page of another origin may send and read beyond what browsers allow anyway. Cookies are neither sent nor read.
-SENT = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "Range")
+SENT = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "Prefer",
+    "Range",
+)
 READ = (
     *("Content-Disposition", "Content-Range", "ETag", "Location", "Page-Count", "Preference-Applied"),
     *("RateLimit", "RateLimit-Policy", "Retry-After"),

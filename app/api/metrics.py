@@ -41,6 +41,7 @@ COUNTERS = {
     WEBHOOK_TRIES: "Tries to deliver webhooks, by outcome.",
 }
 # Headers that a proxy adds for somebody who is not on this machine.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
@@ -80,9 +81,10 @@ class RequestTimes:
 
         async def send_and_note(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # What no route knows has one name: a scanner's addresses must not become series.
+                # What no route knows has one name: a scanner's addresses and methods must not become series.
                 route = getattr(scope.get("route"), "path", "other")
-                labels = (scope["method"], route, str(message["status"]))
+                method = scope["method"] if scope["method"] in METHODS else "other"
+                labels = (method, route, str(message["status"]))
                 self._histogram.labels(*labels).observe(time.perf_counter() - started)
             await send(message)
 

@@ -220,7 +220,7 @@ async def replace_notes(
     request_id = secrets.token_urlsafe(16)
     key = edit_key(job.id, request_id)
     document = {"notes": [note.for_worker() for note in wanted.notes], "track_names": wanted.track_names}
-    await run_in_threadpool(context.storage.put, key, io.BytesIO(json.dumps(document).encode()))
+    await run_in_threadpool(lambda: context.storage.put(key, io.BytesIO(json.dumps(document).encode())))
     try:
         outcome = await outcome_of(context, request_id, send_edit, context.celery, job.id, request_id, job.n_versions)
     finally:

@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from kombu.exceptions import KombuError
 from pydantic import Field
 from redis import RedisError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from starlette.status import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT
 
 from app.api.admission import admission
@@ -180,6 +180,11 @@ def _create(context: Context, caller: Caller, form: TranscriptionForm, request: 
         job.request_key, job.request_sha256 = request, fingerprint(stored.sha256, form.model, form)
     try:
         context.jobs.add(job, admit=admission(context.settings, caller, model))
+    except (OperationalError, InterfaceError):
+        kept = _kept_after_all(context, job_id)
+        if kept is None:
+            raise
+        job = kept
     except BaseException:
         context.storage.delete(job_prefix(job_id))
         raise
@@ -187,6 +192,20 @@ def _create(context: Context, caller: Caller, form: TranscriptionForm, request: 
     log.info("job %s: accepted, %d bytes", job_id, stored.size)
     _announce(context, job)
     return job
+
+
+def _kept_after_all(context: Context, job_id: str) -> Job | None:
+    """The job, where it is durable although the database's word on it was lost.
+
+    Where the database does not tell, the recording stays; one without a job is removed after a day.
+    """
+    try:
+        kept = context.jobs.get(job_id)
+    except SQLAlchemyError:
+        return None
+    if kept is None:
+        context.storage.delete(job_prefix(job_id))
+    return kept
 
 
 def _create_once(context: Context, caller: Caller, form: TranscriptionForm, key: str) -> tuple[Job, bool]:

@@ -4,6 +4,7 @@ An object appears whole or not at all, also a large one, which is sent in parts.
 are parts that no listing shows; `S3Storage.remove_unfinished` ends them.
 """
 
+import base64
 import errno
 import hashlib
 import secrets
@@ -181,7 +182,7 @@ class _Counted:
 
 def _connect(access: S3Access, endpoint: str) -> Any:
     """A client. With an endpoint of its own the bucket stands in the path: few such services have a name per bucket."""
-    return boto3.session.Session().client(
+    client = boto3.session.Session().client(
         "s3",
         endpoint_url=endpoint or None,
         region_name=access.region or None,
@@ -198,6 +199,14 @@ def _connect(access: S3Access, endpoint: str) -> Any:
             response_checksum_validation="when_required",
         ),
     )
+    client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
+    return client
+
+
+def _add_md5(request: Any, **_: Any) -> None:
+    """Many services delete nothing without the older checksum, which boto3 sends no more."""
+    digest = hashlib.md5(request.body, usedforsecurity=False).digest()
+    request.headers["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def _pieces(body: Any, key: str) -> Iterator[bytes]:

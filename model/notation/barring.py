@@ -165,10 +165,12 @@ def beats_of(reading: Reading, beats: NDArray[np.float64], first: float, end: fl
 
 
 def pinned(beats: NDArray[np.float64], downbeat: float | None) -> NDArray[np.float64]:
-    """Beats, with the nearest one to a known downbeat moved there, if that leaves them rising."""
+    """Beats, with the one that is nearest to a known downbeat moved there, if it lies among them."""
     if downbeat is None:
         return beats
     at = int(np.abs(beats - downbeat).argmin())
+    if abs(beats[at] - downbeat) > np.diff(beats[max(0, at - 1) : at + 2]).max() / 2:  # before or after the music
+        return beats
     moved = beats.copy()
     moved[at] = downbeat
     return moved if np.all(np.diff(moved) > 0) else beats

@@ -1,6 +1,8 @@
 """What a bucket does that a folder does not: parts, signed addresses, a network in between."""
 
+import base64
 import errno
+import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,3 +139,15 @@ def test_what_is_no_bucket_is_refused(monkeypatch: pytest.MonkeyPatch, name: str
 
 def test_the_secret_is_not_printed() -> None:
     assert "hush" not in repr(Settings(s3_secret_key="hush"))
+
+
+def test_deletions_bring_the_checksum_that_older_services_want(storage: Storage) -> None:
+    sent: list[tuple[str, bytes]] = []
+    events = storage._client.meta.events  # type: ignore[attr-defined]
+    events.register("before-send.s3.DeleteObjects", lambda request, **_: sent.append((request.headers, request.body)))
+    storage.put("jobs/a/audio", io.BytesIO(b"x"))
+    storage.delete("jobs/a")
+    assert not storage.exists("jobs/a/audio")
+    [(headers, body)] = sent
+    wanted = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest())
+    assert headers["Content-MD5"] in (wanted, wanted.decode())

@@ -93,6 +93,7 @@ def test_head_says_what_get_would(client: httpx.Client, tune_job: dict[str, Any]
         ("take 1.mid", "attachment; filename=\"take 1.mid\"; filename*=UTF-8''take%201.mid"),
         ("Étude.mid", "attachment; filename=\"Etude.mid\"; filename*=UTF-8''%C3%89tude.mid"),
         ("夜想曲.mid", "attachment; filename=\"recording.mid\"; filename*=UTF-8''%E5%A4%9C%E6%83%B3%E6%9B%B2.mid"),
+        ("演奏.最終", "attachment; filename=\"recording\"; filename*=UTF-8''%E6%BC%94%E5%A5%8F.%E6%9C%80%E7%B5%82"),
         ('a".mid', "attachment; filename=\"a_.mid\"; filename*=UTF-8''a%22.mid"),
     ],
 )

@@ -152,6 +152,20 @@ def test_a_publication_that_is_broken_changes_nothing(
     manifest.write_text(good)
 
 
+def test_a_manifest_that_comes_before_its_file_is_looked_at_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.served.folder.PATIENCE_SECONDS", 0.0)
+    served = CheckpointFolder(folder)
+    before = served.current()
+    sha256 = publish(folder, variant("late"), "default")
+    [late] = folder.glob(f"*{sha256[:8]}*")
+    elsewhere = late.rename(folder.parent / late.name)
+    assert served.current() == before
+    elsewhere.rename(late)
+    assert [entry.sha256 for entry in served.current().models] == [sha256]
+
+
 def test_a_network_that_cannot_be_loaded_leaves_its_predecessor_at_work(
     whole: Service, http: httpx.Client, served_folder: Path, tune: bytes
 ) -> None:

@@ -78,6 +78,10 @@ def test_unknown_addresses_are_one_series(watched: Service) -> None:
     with watched.client() as client:
         for number in range(5):
             client.get(f"/scan/{number}")
+            client.request(f"SCAN{number}", "/")
+        methods = {dict(labels).get("method") for (name, labels) in numbers(client) if name.startswith("amt_http")}
+        assert not any(method and "SCAN" in method for method in methods)
+        assert "other" in methods
         routes = {dict(labels).get("route") for (name, labels) in numbers(client) if name.startswith("amt_http")}
         assert not any(route and "scan" in route for route in routes)
 

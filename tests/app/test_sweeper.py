@@ -1,5 +1,6 @@
 """The sweeper: what Redis or a worker loses comes back, what is over goes away."""
 
+import errno
 import io
 import os
 import time
@@ -21,7 +22,7 @@ from app.queue import TRANSCRIBE, announced_jobs, build_celery, send_transcripti
 from app.schema import migrate
 from app.settings import Settings
 from app.storage import open_storage
-from app.storage.interface import Storage, audio_key
+from app.storage.interface import Storage, StoreAwayError, audio_key
 from app.sweeper import Sweeper
 from app.webhooks.repository import WebhookRepository
 from tests.app.service import repository
@@ -190,6 +191,24 @@ def test_a_cancelled_job_is_cleaned_once_its_worker_must_have_noticed(
     sweeper.remove_files()
     assert store.exists(audio_key("just"))
     assert not store.exists(audio_key("settled"))
+
+
+def test_files_that_cannot_be_removed_do_not_keep_the_others(
+    sweeper: Sweeper, table: JobRepository, store: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad", "good"):
+        table.add(make_job(name, status=Status.EXPIRED))
+        store.put(audio_key(name), io.BytesIO(b"x"))
+    delete = type(store).delete
+
+    def unwilling(one: Storage, prefix: str) -> None:
+        if "bad" in prefix:
+            raise StoreAwayError(errno.EIO, "it stays")
+        delete(one, prefix)
+
+    monkeypatch.setattr(type(store), "delete", unwilling)
+    sweeper.remove_files()
+    assert [store.exists(audio_key(name)) for name in ("bad", "good")] == [True, False]
 
 
 def test_abandoned_files_go(sweeper: Sweeper, settings: Settings) -> None:

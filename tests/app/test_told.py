@@ -44,7 +44,7 @@ def preflight(client: httpx.Client, origin: str) -> httpx.Response:
     headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization, idempotency-key",
+        "Access-Control-Request-Headers": "authorization, idempotency-key, if-match",
     }
     return client.options("/v1/transcriptions", headers=headers)
 

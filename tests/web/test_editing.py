@@ -257,6 +257,19 @@ def test_tuning_waits_for_the_edits_and_then_shows_what_is_found(
     assert len(kept) == len(before) - 1
 
 
+def test_repeated_notes_that_are_lengthened_together_do_not_overlap(page: Page) -> None:
+    page.goto("/")
+    lengthen = """async () => {
+      const [{ replacing, stretched }, { NoteList }] = await Promise.all(
+        ["edits", "notes"].map((name) => import(`/page/${name}.js`)));
+      const sure = { velocity: 80, confidence: 1, program: 0, instrument_confidence: 1 };
+      const notes = [0.1, 0.4, 0.7].map((onset) => ({ onset, offset: onset + 0.3, pitch: 60, ...sure }));
+      return replacing(new NoteList(notes), notes.toReversed(), stretched(notes.toReversed(), "offset", 0.1, 5)).add;
+    }"""
+    found = [(round(note["onset"], 3), round(note["offset"], 3)) for note in page.evaluate(lengthen)]
+    assert found == [(0.1, 0.4), (0.4, 0.7), (0.7, 1.1)]
+
+
 @pytest.fixture
 def asked(page: Page) -> list[str]:
     """What the browser has asked; the answer is yes."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.app.service import Service
 from tests.web.steps import open_job, position
@@ -34,6 +34,35 @@ def test_the_score_is_loaded_when_it_is_opened_and_not_before(page: Page, job: d
     assert n_notes > 0
     page.get_by_role("tab", name="Notes").click()
     expect(page.locator(".roll-panel")).to_be_visible()
+
+
+def test_the_pages_of_another_recording_do_not_stay(page: Page, job: dict[str, Any], own_job: dict[str, Any]) -> None:
+    open_score(page, job)
+    page.route(f"**/{own_job['id']}/score?*", lambda route: route.fulfill(status=503, body=""))
+    page.route(f"**/{own_job['id']}/score", lambda route: route.fulfill(status=503, body=""))
+    open_job(page, own_job)
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    assert page.locator(FIRST_PAGE).count() == 0
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(FIRST_PAGE).first).to_be_visible(timeout=60_000)
+
+
+def test_a_page_that_cannot_be_fetched_is_not_asked_for_without_end(page: Page, job: dict[str, Any]) -> None:
+    asked: list[str] = []
+
+    def fail(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort()
+
+    page.route("**/score.svg*", fail)
+    open_job(page, job)
+    page.get_by_role("tab", name="Score").click()
+    page.wait_for_timeout(1500)
+    n_pages = page.locator(".score-page").count()
+    assert 0 < len(asked) <= n_pages
+    page.unroute_all()
+    expect(page.locator(FIRST_PAGE).first).to_be_visible(timeout=20_000)
 
 
 def test_a_correction_is_a_new_score(page: Page, job: dict[str, Any]) -> None:

@@ -175,6 +175,19 @@ def test_a_microphone_recording_becomes_a_job(page: Page) -> None:
     expect(page.locator("h1")).to_contain_text("Recording 20")
 
 
+def test_what_was_recorded_is_kept_when_the_microphone_goes_away(page: Page) -> None:
+    page.goto("/")
+    page.evaluate("""() => {
+      const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      navigator.mediaDevices.getUserMedia = async (wanted) => (globalThis.microphone = await open(wanted));
+    }""")
+    page.locator("#record").click()
+    expect(page.locator("#record")).to_have_text(re.compile("Stop 0:0[1-9]"))
+    page.evaluate("() => globalThis.microphone.getTracks().forEach((track) => track.stop())")
+    expect(page.locator("#record")).to_have_text("Record")
+    expect_result(page)
+
+
 def test_the_example_is_there(page: Page) -> None:
     page.goto("/")
     page.locator("#example").click()

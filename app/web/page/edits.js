@@ -39,7 +39,7 @@ export function replacing(notes, gone, wanted) {
   const free = new Set(gone.map((note) => notes.find(note)));
   const remove = [...gone];
   const add = [];
-  for (const note of wanted) {
+  for (const note of wanted.toSorted((a, b) => a.onset - b.onset)) {
     let { offset } = note;
     for (const i of inTheWay(notes, note)) {
       if (free.has(i)) continue;
@@ -54,7 +54,21 @@ export function replacing(notes, gone, wanted) {
     }
     add.push({ ...note, offset });
   }
-  return { remove, add };
+  return { remove, add: apart(add) };
+}
+
+/** Notes of which each ends where the next of its pitch begins; of two at once the longer stays. @param {Note[]} notes */
+function apart(notes) {
+  const kept = [];
+  for (const note of notes.toSorted((a, b) => a.onset - b.onset || b.offset - a.offset)) {
+    const before = kept.findLast((one) => one.pitch === note.pitch);
+    if (before && before.offset > note.onset) {
+      if (note.onset - before.onset < LEAST_SECONDS) continue;
+      before.offset = note.onset;
+    }
+    kept.push({ ...note });
+  }
+  return kept;
 }
 
 /** Shift in time and pitch, all alike and none over an edge. */
@@ -71,7 +85,7 @@ export function moved(selection, seconds, semitones, duration) {
 /** Move the ends. @param {Note[]} selection @param {"onset" | "offset"} end @param {number} seconds @param {number} duration */
 export function stretched(selection, end, seconds, duration) {
   return selection.map((note) => {
-    if (end === "onset") return { ...note, onset: moment(clamp(note.onset + seconds, 0, note.offset - LEAST_SECONDS)) };
+    if (end === "onset") return { ...note, onset: moment(clamp(note.onset + seconds, 0, Math.max(0, note.offset - LEAST_SECONDS))) };
     return { ...note, offset: moment(clamp(note.offset + seconds, note.onset + LEAST_SECONDS, Math.max(duration, note.offset))) };
   });
 }

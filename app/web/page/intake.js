@@ -69,6 +69,7 @@ function recordButton(note) {
   let stop = null;
   let ticking = 0;
   const toggle = button("Record", press, { id: "record", "aria-pressed": "false" });
+  addEventListener("beforeunload", (event) => stop && event.preventDefault());
   return toggle;
 
   async function press() {
@@ -84,7 +85,9 @@ function recordButton(note) {
   }
 
   async function begin() {
-    stop = await startRecording();
+    const recording = await startRecording();
+    stop = recording.finish;
+    recording.ended.then(() => stop === recording.finish && end());
     const since = performance.now();
     const show = () => setText(toggle, `Stop ${clock((performance.now() - since) / 1000)}`);
     ticking = setInterval(show, 500);

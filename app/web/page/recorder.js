@@ -14,7 +14,8 @@ export function canRecord() {
 /**
  * Start recording.
  *
- * @returns {Promise<() => Promise<File>>} stops and gives the recording
+ * @returns {Promise<{ended: Promise<void>, finish: () => Promise<File>}>} `ended` comes true when it stops, by itself too, as when the
+ *   microphone is unplugged; `finish` stops it and gives what was recorded
  * @throws {Error} with words for the person, if there is no microphone or no permission
  */
 export async function startRecording() {
@@ -23,16 +24,17 @@ export async function startRecording() {
   const recorder = new MediaRecorder(stream, { mimeType: type, audioBitsPerSecond: 192_000 });
   const pieces = [];
   recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
+  const ended = new Promise((resolve) => recorder.addEventListener("stop", () => resolve(), { once: true }));
   // In pieces, so that nothing long is lost at once.
   recorder.start(1000);
-  return () =>
-    new Promise((resolve) => {
-      recorder.addEventListener("stop", () => {
-        for (const track of stream.getTracks()) track.stop();
-        resolve(new File(pieces, `Recording ${stamp()}.${ending}`, { type }));
-      });
-      recorder.stop();
-    });
+  return { ended, finish };
+
+  async function finish() {
+    if (recorder.state !== "inactive") recorder.stop();
+    await ended;
+    for (const track of stream.getTracks()) track.stop();
+    return new File(pieces, `Recording ${stamp()}.${ending}`, { type });
+  }
 }
 
 async function openMicrophone() {

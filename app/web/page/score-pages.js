@@ -20,7 +20,7 @@ export function createScorePages({ onBar }) {
     const bar = barOf(event.target.closest("g.measure"));
     if (bar) onBar(bar);
   });
-  return { element, open, mark, barBy, all };
+  return { element, open, clear, mark, barBy, all };
 
   /** @param {object} next what the service says of it @param {(page: number) => string} address @param {AbortSignal} until */
   function open(next, address, until) {
@@ -53,8 +53,10 @@ export function createScorePages({ onBar }) {
       for (const measure of svg.querySelectorAll("g.measure")) measure.prepend(boxOf(measure));
       marked.bar = null;
     } catch {
-      page.fetched = null; // it is fetched again when it comes into sight again
-      if (!signal.aborted) sight.observe(page);
+      page.fetched = null;
+      page.failures = (page.failures ?? 0) + 1;
+      // Looked for again after 2, 4, 8 ... seconds, if it is in sight then.
+      setTimeout(() => page.isConnected && sight.observe(page), 1000 * Math.min(60, 2 ** page.failures));
     }
   }
 
@@ -75,6 +77,11 @@ export function createScorePages({ onBar }) {
   }
 
   /** The bar so many bars from where the playhead is. */
+  /** No score: what was there is of another recording, or of other notes. */
+  function clear() {
+    open({ bars: [], notes: [], n_pages: 0 }, null, null);
+  }
+
   function barBy(position, by) {
     return score.bars[Math.max(0, placeAt(position) + by)];
   }

@@ -40,7 +40,11 @@ export function createScoreView({ versions, transport, editing }) {
   function show(next) {
     const other = job?.id !== next.id;
     job = next;
-    if (other) options.clear();
+    if (other) {
+      options.clear();
+      message.replaceChildren();
+      pages.clear();
+    }
     if (versions.keyOf(job) !== shown) load();
   }
 
@@ -69,8 +73,8 @@ export function createScoreView({ versions, transport, editing }) {
       follow();
     } catch (problem) {
       if (signal.aborted) return;
-      shown = "";
       setText(facts, "");
+      pages.clear();
       message.replaceChildren(advice(adviceOn(problem), button("Try again", () => load())));
     } finally {
       if (!signal.aborted) region.removeAttribute("aria-busy");

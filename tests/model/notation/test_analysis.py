@@ -139,6 +139,15 @@ def test_a_bar_begins_at_a_known_downbeat() -> None:
     assert np.abs(rhythm.downbeats - 1.0).min() > 0.3
 
 
+@pytest.mark.parametrize("outside", [0.0, 30.0])
+def test_a_downbeat_before_or_after_the_music_stretches_nothing(outside: float) -> None:
+    """It says where bars begin, and no beat is drawn there."""
+    quarters = [Note(5 + 0.5 * at, 60 + at * 2 % 12, 5.45 + 0.5 * at, 80) for at in range(32)]
+    rhythm = analyse(quarters, overrides=NotationOptions(first_downbeat=outside))
+    assert rhythm.tempo == pytest.approx(120, abs=0.5)
+    assert rhythm.beats[0] == pytest.approx(5.0, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
