@@ -33,6 +33,7 @@ from model.errors import (
 )
 
 BLOCK_SECONDS = 1.0  # decoded before resampling: blocks of this size cost little memory and few calls
+LEAST_LATE_SECONDS = 0.05  # less is what encoders put before the sound
 MOST_STREAMS = 100  # in one container; a film with sound in all languages and subtitles has some dozens
 
 # FFmpeg's integer sample formats: full scale, and the value that stands for silence.
@@ -194,6 +195,9 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         A second of mp3 is 38 frames. FFmpeg's queue joins them, since numpy takes longer over each than its decoder.
         """
         size = int(BLOCK_SECONDS * self.summary.sr)
+        lead = round(_late_by(self._container, self._stream) * self.summary.sr)
+        for done in range(0, lead, size):
+            yield np.zeros(min(size, lead - done), dtype=np.float32)
         queue, kind = AudioFifo(), ("", 0)
         for frame in self._frames():
             before, kind = kind, (frame.format.name, frame.layout.nb_channels)
@@ -271,6 +275,14 @@ def _all(queue: AudioFifo) -> Iterator[NDArray[np.float32]]:
     frame = queue.read()
     if frame is not None:
         yield mono(frame)
+
+
+def _late_by(container: InputContainer, stream: AvAudioStream) -> float:
+    """Seconds from the start of the container, which may be a picture's, to that of the sound. Players wait so long."""
+    if stream.start_time is None or stream.time_base is None or container.start_time is None:
+        return 0.0
+    late = float(stream.start_time * stream.time_base) - container.start_time / av.time_base
+    return late if late > LEAST_LATE_SECONDS else 0.0
 
 
 def _head_and_size(file: BinaryIO) -> tuple[bytes, int]:

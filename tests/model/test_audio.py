@@ -1,5 +1,6 @@
 """Every format becomes the same waveform; every damaged file says what is wrong."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -73,8 +74,18 @@ def test_the_sound_of_a_video_is_read(tmp_path: Path) -> None:
     assert len(heard) > 8000
 
 
-def write_video(path: Path, *, sound: bool) -> None:
-    with av.open(str(path), "w", format="mp4") as container:
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_sound_that_begins_after_the_picture_is_heard_where_players_play_it(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"late.{suffix}"
+    write_video(path, sound=True, late_seconds=0.5)
+    heard, summary = read(path)
+    assert np.flatnonzero(np.abs(heard) > 0.1)[0] / 16000 == pytest.approx(0.5, abs=0.03)
+    assert summary.duration == pytest.approx(1.5, abs=0.1)
+    assert not summary.warnings
+
+
+def write_video(path: Path, *, sound: bool, late_seconds: float = 0.0) -> None:
+    with av.open(str(path), "w", format="matroska" if path.suffix == ".mkv" else "mp4") as container:
         video = container.add_stream("mpeg4", rate=10)
         video.width = video.height = 64
         video.pix_fmt = "yuv420p"
@@ -86,6 +97,8 @@ def write_video(path: Path, *, sound: bool) -> None:
         if audio:
             frame = av.AudioFrame.from_ndarray(sine(440, 1.0)[None], format="fltp", layout="mono")
             frame.sample_rate = 16000
+            frame.time_base = Fraction(1, 16000)
+            frame.pts = round(late_seconds * 16000)
             container.mux(audio.encode(frame))
             container.mux(audio.encode(None))
 

@@ -14,7 +14,7 @@ import model
 from model.activations import Activations, open_activations
 from model.audio import AudioLimits, AudioReader, AudioSummary
 from model.checkpoint import file_sha256, load_checkpoint, save_checkpoint
-from model.errors import CheckpointError, DecodeFailedError
+from model.errors import CheckpointError, DecodeFailedError, DeviceError
 from model.listening import Progress
 from model.network import NetworkConfig, TranscriptionNetwork
 from model.note import Note
@@ -191,7 +191,7 @@ def test_other_files_are_not_checkpoints(content: bytes, tmp_path: Path) -> None
 def test_a_missing_checkpoint_and_a_missing_device_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot read the checkpoint"):
         load_checkpoint(tmp_path / "a")
-    with pytest.raises(ValueError, match="auto, cpu or cuda"):
+    with pytest.raises(DeviceError, match="auto, cpu or cuda"):
         Transcriber.load(CHECKPOINTS / ENTRY["file"], device="tpu")
 
 

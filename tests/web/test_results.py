@@ -31,6 +31,15 @@ def test_a_slider_changes_the_notes_while_it_moves(page: Page, client: httpx.Cli
     assert float(slider.input_value()) == own_job["options"]["onset_threshold"]
 
 
+def test_what_is_being_typed_stays_while_the_list_is_read_again(page: Page, own_job: dict[str, Any]) -> None:
+    open_job(page, own_job)
+    page.locator("#tempo").press("Control+a")
+    page.keyboard.type("9")
+    page.evaluate("async () => (await import('/page/watch.js')).refresh()")
+    page.keyboard.type("6")
+    assert page.locator("#tempo").input_value() == "96"
+
+
 def test_pitch_limits_push_each_other(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
     open_job(page, own_job)
     page.locator("#highest_pitch").fill("60")

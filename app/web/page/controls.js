@@ -22,6 +22,8 @@ const SLIDERS = [
 /** The panel for whatever job is given to `show`. @param {{onTune: () => void}} to called when other notes are asked for */
 export function createControls({ onTune }) {
   let jobId = null;
+  /** What the fields say: a job that is told again, as while another one runs, does not take from a hand what it is on. */
+  let shown = null;
   const sliders = SLIDERS.map((spec) => createSlider(spec, changed));
   const tempo = createTempo(changed);
   const fields = [...sliders, tempo, createInstrumentOptions(changed)];
@@ -37,8 +39,11 @@ export function createControls({ onTune }) {
 
   /** Show a job's options, but for what a hand is on. */
   function show(job) {
+    const options = JSON.stringify([job.id, job.options]);
     jobId = job.id;
-    if (!sender.pending) for (const field of fields) field.set(job.options[field.name]);
+    if (sender.pending || options === shown) return;
+    shown = options;
+    for (const field of fields) field.set(job.options[field.name]);
   }
 
   /** @param {boolean} enabled */
@@ -48,6 +53,7 @@ export function createControls({ onTune }) {
   }
 
   function toDefaults() {
+    shown = null;
     sender.send(jobId, {});
     onTune();
   }
@@ -67,6 +73,7 @@ export function createControls({ onTune }) {
   function failed(problem) {
     failure.replaceChildren(advice(adviceOn(problem)));
     const job = findJob(jobId);
+    shown = null;
     if (job) show(job);
   }
 }
