@@ -1,13 +1,21 @@
 """Uploads: counted before they are stored, whatever their headers say."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from app.api.application import create_app
 from app.file_names import clean_name, stem
+from app.jobs.repository import JobRepository
+from app.jobs.table import Job
+from app.schema import migrate
+from app.settings import Settings
 from tests.app.service import Service, upload
 
 LIMIT = 100_000
@@ -122,3 +130,40 @@ def test_a_name_is_no_path(idle: httpx.Client, idle_service: Service) -> None:
 def test_stems() -> None:
     assert stem("a.b.wav") == "a.b"
     assert stem("recording") == "recording"
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["committed", "rolled back"])
+def test_what_the_database_did_decides_though_its_word_was_lost(
+    database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """The connection breaks while the job is committed: where it is durable, it is accepted with its recording."""
+    migrate(database_url)
+    add = JobRepository.add
+
+    def add_and_lose(jobs: JobRepository, job: Job, **options: Any) -> None:
+        if kept:
+            add(jobs, job, **options)
+        raise OperationalError("COMMIT", {}, Exception("the connection was cut"))
+
+    monkeypatch.setattr(JobRepository, "add", add_and_lose)
+    settings = Settings(var=tmp_path / "var", database_url=database_url, redis_url=redis_url)
+    settings.temporary.mkdir(parents=True)
+    app = create_app(settings)
+
+    async def ask() -> tuple[httpx.Response, Any]:
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+        ):
+            answer = await client.post("/v1/transcriptions", files={"file": ("a.wav", b"RIFF")})
+            return answer, (await client.get("/v1/transcriptions")).json()["transcriptions"]
+
+    answer, listed = asyncio.run(ask())
+    files = [path.name for path in (settings.var / "storage").rglob("*") if path.is_file()]
+    if kept:
+        assert answer.status_code == 202, answer.text
+        assert [job["id"] for job in listed] == [answer.json()["id"]]
+        assert files == ["audio"]
+    else:
+        assert (answer.status_code, listed, files) == (503, [], [])
