@@ -13,6 +13,7 @@ from redis import Redis, RedisError
 log = logging.getLogger(__name__)
 
 FORGOTTEN_AFTER = 86_400
+BEAT_SECONDS = 2.0
 SWEEPER = "sweeper"  # not a queue: its rounds are noted like the consumption of one
 
 
@@ -22,8 +23,8 @@ def note_consumption(redis: Redis, queue: str) -> None:
 
 
 @contextmanager
-def consuming(redis: Redis, queue: str, *, beat: float = 2.0) -> Iterator[None]:
-    """Say every `beat` seconds that `queue` is being worked on, for as long as a task takes."""
+def consuming(redis: Redis, queue: str) -> Iterator[None]:
+    """Say again and again that `queue` is being worked on, for as long as a task takes."""
     over = threading.Event()
 
     def keep() -> None:
@@ -32,7 +33,7 @@ def consuming(redis: Redis, queue: str, *, beat: float = 2.0) -> Iterator[None]:
                 note_consumption(redis, queue)
             except RedisError as error:
                 log.warning("Redis does not answer: %s", error)
-            if over.wait(beat):
+            if over.wait(BEAT_SECONDS):
                 return
 
     thread = threading.Thread(target=keep, name="consuming", daemon=True)

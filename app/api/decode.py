@@ -40,8 +40,8 @@ async def decode(
     """
     catalogue = await run_in_threadpool(context.models.catalogue)
     model = catalogue.get(job.model_name)
-    is_same = model is not None and model.sha256 == job.model_sha256
-    defaults = model.decoding if model and is_same else Decoding.model_validate(job.options)
+    same = model if model and model.sha256 == job.model_sha256 else None
+    defaults = same.decoding if same else Decoding.model_validate(job.options)
     options = (wanted or OptionsRequest()).resolve(defaults)
     request_id = secrets.token_urlsafe(16)
     outcome = await outcome_of(

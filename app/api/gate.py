@@ -95,9 +95,8 @@ class Gate:
         To the browser it is that site's own page then; only the name shows it.
         """
         settings = self._settings
-        if settings.allow_public or not is_loopback(settings.host) or self.asks():
-            return False
-        return not is_loopback(host_named(headers))
+        is_closed = is_loopback(settings.host) and not settings.allow_public
+        return is_closed and not is_loopback(host_named(headers)) and not self.asks()
 
     def _key(self, secret: str | None, token: str | None) -> ApiKey | None:
         if secret is not None:
