@@ -31,6 +31,7 @@ from model.errors import (
     TooLongError,
     UnsupportedFormatError,
 )
+from model.tuning import A4_HZ
 
 BLOCK_SECONDS = 1.0  # decoded before resampling: blocks of this size cost little memory and few calls
 LEAST_LATE_SECONDS = 0.05  # less is what encoders put before the sound
@@ -79,6 +80,8 @@ class AudioSummary:
         Decoded seconds; complete when the last block was taken.
     warnings : list of str
         What a person should know though the run went on.
+    a4_hz : float
+        Concert pitch that the notes were read by; known when all was heard.
     """
 
     container: str
@@ -87,6 +90,7 @@ class AudioSummary:
     channels: int
     duration: float = 0.0
     warnings: list[str] = field(default_factory=list)
+    a4_hz: float = A4_HZ
 
 
 class AudioSource(Protocol):

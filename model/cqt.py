@@ -19,7 +19,7 @@ Conventions, and how they differ from ``librosa.vqt``:
 - Only magnitudes are returned.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ HALF_BAND_TAPS = 95
 HALF_BAND_BETA = 8.0
 # Outputs of the half-band filter computed by one row of a matrix product (see `halving_matrix`).
 HALVING_BLOCK = 32
+KEPT_TUNINGS = 32
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ class VariableQ(nn.Module):
     def __init__(self, config: CqtConfig) -> None:
         super().__init__()
         self.config = config
+        self._retuned: dict[int, VariableQ] = {}
         self.register_buffer("halving", torch.from_numpy(halving_matrix()), persistent=False)
         for octave in range(config.n_octaves):
             self.register_buffer(f"octave_{octave}", torch.from_numpy(self._octave_kernels(octave)), persistent=False)
@@ -215,6 +217,17 @@ class VariableQ(nn.Module):
         windows = padded.unfold(1, kernels.shape[2], hop)[:, :n_frames]  # (batch, n_frames, taps)
         real, imaginary = (windows @ kernels[:, 0].T).chunk(2, dim=2)
         return torch.sqrt(real.square() + imaginary.square() + 1e-20)  # the addend keeps the gradient finite
+
+    def retuned(self, cents: int) -> "VariableQ":
+        """The transform for sound whose concert pitch lies ``cents`` above this one's; the last few are kept."""
+        if not cents:
+            return self
+        if cents not in self._retuned:
+            if len(self._retuned) == KEPT_TUNINGS:
+                self._retuned.clear()
+            moved = VariableQ(replace(self.config, fmin=self.config.fmin * 2 ** (cents / 1200)))
+            self._retuned[cents] = moved.to(self.halving.device)
+        return self._retuned[cents]
 
     def log_magnitudes(self, waveform: Tensor) -> Tensor:
         """Magnitudes on a log scale: 0 is silence (``floor_db``), 1 is 50 dB above it.

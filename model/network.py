@@ -155,7 +155,7 @@ class TranscriptionNetwork(nn.Module):
         super().__init__()
         self.config = config
         fine, wide = config.fine_channels, config.pitch_channels
-        self.cqt = VariableQ(config.cqt)
+        self.front_end = VariableQ(config.cqt)
         self.stack = HarmonicStack(config)
         self.partials = block(len(config.harmonics), fine, (3, 7))
         self.refine = block(fine, fine, (3, 3))
@@ -189,7 +189,7 @@ class TranscriptionNetwork(nn.Module):
 
     def to_frames(self, waveform: Tensor) -> Tensor:
         """The front end alone: waveforms to log magnitudes of shape (batch, frames, n_bins)."""
-        return self.cqt.to_frames(waveform)
+        return self.front_end.to_frames(waveform)
 
     def from_frames(self, frames: Tensor) -> Outputs:
         """The network after its front end: log magnitudes of shape (batch, frames, n_bins) to `Outputs`."""

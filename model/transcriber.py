@@ -3,7 +3,7 @@
 With the networks, their front ends and `model.checkpoint` all that imports torch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.checkpoint import load_checkpoint
+from model.cqt import VariableQ
 from model.errors import DeviceError
 from model.fused import CHUNK_FRAMES, FusedNetwork
 from model.instruments import RATE_DIVISOR
@@ -66,8 +67,14 @@ class Transcriber(Listener):
         bfloat16: bool | None = None,
     ) -> None:
         features = network.config.features
-        super().__init__(sr=features.sr, hop_length=features.hop_length, window=window or WindowConfig())
         self.network = network.to(device)
+        self._front_end = self.network.front_end
+        super().__init__(
+            sr=features.sr,
+            hop_length=features.hop_length,
+            window=window or WindowConfig(),
+            retunes=isinstance(self._front_end, VariableQ),
+        )
         self.from_frames: Callable[[torch.Tensor], Outputs] = network.from_frames
         if isinstance(network, TranscriptionNetwork):
             self.from_frames = FusedNetwork(network, chunk_frames=CHUNK_FRAMES if device.type == "cpu" else None)
@@ -107,21 +114,25 @@ class Transcriber(Listener):
             torch.set_num_threads(threads)
         return cls(load_checkpoint(checkpoint, sha256=sha256), choose_device(device))
 
-    def hear(self, samples: NDArray[np.float32]) -> Heard:
-        """Hear one window: (samples,) -> all its frames."""
-        return self.hear_together(samples[None])[0]
+    def hear(self, samples: NDArray[np.float32], cents: int = 0) -> Heard:
+        """Hear one window of a recording that is ``cents`` sharp: (samples,) -> all its frames."""
+        return self.hear_together(samples[None], [cents])[0]
 
     @torch.inference_mode()
-    def hear_together(self, samples: NDArray[np.float32]) -> list[Heard]:
-        """Hear windows of one length in one pass: (windows, samples) -> all frames of each."""
-        waveform = torch.from_numpy(samples).to(self.device)
-        frames = self.network.to_frames(waveform)
+    def hear_together(self, samples: NDArray[np.float32], cents: Sequence[int]) -> list[Heard]:
+        """Hear windows of one length in one pass, each as sharp as it is: (windows, samples) -> all frames of each."""
+        waves = torch.from_numpy(samples).to(self.device)
+        frames = torch.cat([self._to_frames(wave[None], sharp) for wave, sharp in zip(waves, cents, strict=True)])
         precision: AbstractContextManager[object] = nullcontext()
         if self.bfloat16:
             precision = torch.autocast(self.device.type, torch.bfloat16)
         with precision:
             outputs = self.from_frames(frames)
         return to_bytes(outputs)
+
+    def _to_frames(self, wave: torch.Tensor, cents: int) -> torch.Tensor:
+        front_end = self._front_end.retuned(cents) if isinstance(self._front_end, VariableQ) else self._front_end
+        return front_end.to_frames(wave)
 
 
 def to_bytes(outputs: Outputs) -> list[Heard]:

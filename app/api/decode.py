@@ -14,7 +14,7 @@ from app.api.problems import documented
 from app.api.schemas import JobBody
 from app.api.views import job_body
 from app.errors import Gone, InternalProblem, NotFound, NotReady
-from app.options import Decoding, OptionsRequest
+from app.options import Decoding, Options, OptionsRequest
 from app.queue import send_decoding
 
 router = APIRouter(prefix="/v1/transcriptions/{job_id}", tags=["results"])
@@ -42,7 +42,8 @@ async def decode(
     model = catalogue.get(job.model_name)
     same = model if model and model.sha256 == job.model_sha256 else None
     defaults = same.decoding if same else Decoding.model_validate(job.options)
-    options = (wanted or OptionsRequest()).resolve(defaults)
+    was_heard = {"a4_hz": Options.model_validate(job.options).a4_hz}
+    options = (wanted or OptionsRequest()).resolve(defaults).model_copy(update=was_heard)
     request_id = secrets.token_urlsafe(16)
     outcome = await outcome_of(
         context, request_id, send_decoding, context.celery, job.id, request_id, options.model_dump()

@@ -18,7 +18,7 @@ from app.api.context import Context
 from app.errors import Gone, IdempotencyKeyReused, RequestInFlight
 from app.jobs.states import Status
 from app.jobs.table import Job
-from app.options import OptionsRequest
+from app.options import HearingRequest, OptionsRequest
 
 # A process that dies over a request leaves the note behind for so long.
 IN_FLIGHT_SECONDS = 60
@@ -40,9 +40,11 @@ def request_key(caller: Caller, key: str) -> str:
     return hashlib.sha256(json.dumps([caller.owner, key]).encode()).hexdigest()
 
 
-def fingerprint(file_sha256: str, model: str | None, options: OptionsRequest) -> str:
+def fingerprint(file_sha256: str, model: str | None, options: HearingRequest) -> str:
     """What makes two requests the same: the file's bytes, the model and the options as they were sent."""
     chosen = {name: getattr(options, name) for name in OptionsRequest.model_fields}
+    if options.a4_hz is not None:  # else as before there was this option: an upgrade comes between two repeats
+        chosen["a4_hz"] = options.a4_hz
     return hashlib.sha256(json.dumps([file_sha256, model, chosen], sort_keys=True).encode()).hexdigest()
 
 

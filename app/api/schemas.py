@@ -47,6 +47,7 @@ class Audio(BaseModel):
     channels: int
     codec: str
     container: str
+    a4_hz: float = Field(440.0, description="Concert pitch that the notes were read by, in Hz.")
 
 
 class JobModel(BaseModel):
@@ -93,7 +94,7 @@ JOB_EXAMPLE: dict[str, Any] = {
         "bytes": 4321987,
         "sha256": "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
     },
-    "audio": {"duration": 180.2, "sr": 44100, "channels": 2, "codec": "mp3", "container": "mp3"},
+    "audio": {"duration": 180.2, "sr": 44100, "channels": 2, "codec": "mp3", "container": "mp3", "a4_hz": 440.0},
     "model": {"name": "piano", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"},
     "options": {
         "onset_threshold": 0.5,
@@ -104,6 +105,7 @@ JOB_EXAMPLE: dict[str, Any] = {
         "highest_pitch": 108,
         "tempo": 120.0,
         "instruments": "auto",
+        "a4_hz": "auto",
     },
     "progress": {
         "stage": None,

@@ -40,7 +40,7 @@ from app.jobs.table import Job
 from app.lanes import Lane
 from app.logs import add_ids, present_request_id
 from app.metrics import JOBS_ENDED, count
-from app.options import OptionsRequest
+from app.options import HearingRequest
 from app.queue import send_transcription
 from app.storage.interface import Stored, audio_key, job_prefix
 
@@ -52,7 +52,7 @@ LARGEST_PAGE = 100
 REPEATABLE = {"instruments"}
 
 
-class TranscriptionForm(OptionsRequest):
+class TranscriptionForm(HearingRequest):
     """The multipart form of a new transcription."""
 
     file: Annotated[

@@ -47,6 +47,9 @@ def transcribe(
     instruments: Annotated[
         str | None, typer.Option(help="Which may play, with commas between them: piano, violin, ...; auto for any.")
     ] = None,
+    a4_hz: Annotated[
+        str | None, typer.Option(help="Concert pitch of the recordings, 390 to 470 Hz; auto finds it.")
+    ] = None,
 ) -> None:
     """Transcribe FILEs into MIDI, JSON and CSV, without a server.
 
@@ -64,6 +67,7 @@ def transcribe(
         "highest_pitch": highest_pitch,
         "tempo": tempo,
         "instruments": instruments,
+        "a4_hz": a4_hz,
     }
     try:
         failed = transcribe_files(read_settings(), files, output, model=model, options=options)

@@ -2,7 +2,6 @@
 
 import logging
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from app.catalogue import CatalogueError, ModelEntry, file_of, load_catalogue
-from app.options import Options, OptionsRequest
+from app.options import HearingRequest, Options
 from app.settings import Settings
 from app.worker.confined.decoder import AudioDecoder, build_audio_decoder
 from model.audio import AudioLimits
@@ -18,6 +17,7 @@ from model.errors import ModelError
 from model.note_events import DecodingOptions
 from model.results import ResultSummary, write_results
 from model.transcriber import Transcriber
+from model.tuning import A4_HZ
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class _Run:
         """Transcribe a file; a failure is said and does not stop the others."""
         task = self._bar.add_task(path.name, total=None)
         try:
-            summary, warnings = self._transcribe(path, task)
+            summary, remarks = self._transcribe(path, task)
         except ModelError as error:
             self._say(f"{path}: {error.message}")
         except OSError as error:
@@ -97,12 +97,12 @@ class _Run:
             log.exception("%s failed", path)
         else:
             self._bar.update(task, total=1, completed=1)
-            self._say("; ".join([f"{path}: {summary.n_notes} notes", *warnings]))
+            self._say("; ".join([f"{path}: {summary.n_notes} notes", *remarks]))
             return True
         self._bar.update(task, visible=False)
         return False
 
-    def _transcribe(self, path: Path, task: TaskID) -> tuple[ResultSummary, Iterable[str]]:
+    def _transcribe(self, path: Path, task: TaskID) -> tuple[ResultSummary, list[str]]:
         # Beside the results, so that the finished files can be renamed into their places.
         with tempfile.TemporaryDirectory(dir=self._output, prefix=".unfinished-") as name:
             folder = Path(name)
@@ -112,12 +112,14 @@ class _Run:
                     audio,
                     activations,
                     on_progress=lambda at: self._bar.update(task, completed=at.seconds_done, total=at.seconds_total),
+                    **self._options.for_hearing(),
                 )
             decoding = DecodingOptions(**self._options.for_decoding())
             summary = write_results(activations, folder, options=decoding, tempo=self._options.tempo, title=path.stem)
             for kept, ending in KEPT.items():
                 (folder / kept).replace(self._output / (path.stem + ending))
-        return summary, [*heard.warnings, *summary.warnings]
+        tuning = [] if heard.a4_hz == A4_HZ else [f"A4 = {heard.a4_hz:g} Hz"]
+        return summary, [*tuning, *heard.warnings, *summary.warnings]
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -136,7 +138,7 @@ def _choose_model(settings: Settings, name: str | None) -> ModelEntry:
 
 def _resolve(entry: ModelEntry, options: dict[str, float | str | None]) -> Options:
     try:
-        return OptionsRequest.model_validate(options).resolve(entry.decoding)
+        return HearingRequest.model_validate(options).resolve(entry.decoding)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, one['loc'])) or 'options'}: {one['msg']}" for one in error.errors()]
         raise UsageError("; ".join(wrong)) from error

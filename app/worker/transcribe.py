@@ -164,6 +164,7 @@ class _Run:
                 activations,
                 on_progress=lambda at: watch.progress("transcribing", at.seconds_done, at.seconds_total),
                 peaks=peaks,
+                **Options.model_validate(self._job.options).for_hearing(),
             )
 
     def _finish(self, heard: _Heard, over: ExitStack) -> None:
@@ -246,7 +247,7 @@ def _store(runtime: Runtime, job: Job, activations: Path, warnings: list[str]) -
 
 
 def _audio_document(summary: Any) -> dict[str, Any]:
-    return {name: getattr(summary, name) for name in ("duration", "sr", "channels", "codec", "container")}
+    return {name: getattr(summary, name) for name in ("duration", "sr", "channels", "codec", "container", "a4_hz")}
 
 
 def _note_success(runtime: Runtime, lease: Lease, job: Job, outcome: Outcome) -> None:

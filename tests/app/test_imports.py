@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 from app.instruments import PROGRAMS
-from app.options import HIGHEST_PITCH, LOWEST_PITCH, Options, OptionsRequest
-from model import instruments, note
+from app.options import HIGHEST_A4_HZ, HIGHEST_PITCH, LOWEST_A4_HZ, LOWEST_PITCH, Options, OptionsRequest
+from model import instruments, note, tuning
 from model.note_events import DecodingOptions
 
 PROGRAM = """
@@ -41,6 +41,7 @@ def test_help_is_quick_because_it_loads_little() -> None:
 def test_the_options_are_the_models_own() -> None:
     """The web half repeats the model's ranges as it may not import them: here they are compared."""
     assert (LOWEST_PITCH, HIGHEST_PITCH) == (note.LOWEST_PITCH, note.HIGHEST_PITCH)
+    assert (LOWEST_A4_HZ, HIGHEST_A4_HZ) == (tuning.LOWEST_A4_HZ, tuning.HIGHEST_A4_HZ)
     assert list(PROGRAMS.items()) == list(instruments.PROGRAMS.items())
     defaults = Options(onset_threshold=0.5, frame_threshold=0.5, min_note_ms=30.0)
     for name in ("onset_threshold", "frame_threshold", "min_note_ms"):

@@ -105,6 +105,7 @@ def test_every_option_is_documented(description: dict[str, Any]) -> None:
         "highest_pitch",
         "tempo",
         "instruments",
+        "a4_hz",
     }
     assert all("description" in field for field in form.values())
     assert all("Default" in field["description"] for name, field in form.items() if name != "file")

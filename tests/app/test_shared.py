@@ -18,7 +18,7 @@ from model.errors import CheckpointError
 from model.transcriber import Transcriber
 from tests.app.faults.stack import QUICK
 from tests.app.service import Service, finished, repository, running, running_job, short_folder, upload, wait_for
-from tests.model.signals import TUNE, TUNE_SECONDS, melody
+from tests.model.signals import SR, TUNE, TUNE_SECONDS, melody
 
 
 class Doubler:
@@ -27,11 +27,11 @@ class Doubler:
     def __init__(self) -> None:
         self.passes: list[int] = []
 
-    def hear(self, factor: int, samples: NDArray[np.float32]) -> list[float]:
+    def hear(self, factor: int, samples: NDArray[np.float32], cents: list[int]) -> list[float]:
         self.passes.append(len(samples))
         if np.isnan(samples).any():
             raise ValueError("no number")
-        return [factor * float(row.sum()) for row in samples]
+        return [factor * float(row.sum()) + sharp for row, sharp in zip(samples, cents, strict=True)]
 
 
 def window(value: float, length: int = 3) -> NDArray[np.float32]:
@@ -42,10 +42,10 @@ def test_windows_of_one_kind_are_heard_together() -> None:
     network = Doubler()
     batcher = Batcher(network.hear, most=3)
     asked = [(2, window(1)), (2, window(2)), (5, window(3)), (2, window(4, 7)), (2, window(5)), (2, window(6))]
-    answers = [batcher.ask(factor, samples) for factor, samples in asked]
+    answers = [batcher.ask(factor, samples, 100 * place) for place, (factor, samples) in enumerate(asked)]
     for _ in range(4):
         batcher.step()
-    assert [answer.result(timeout=0) for answer in answers] == [6, 12, 45, 56, 30, 36]
+    assert [answer.result(timeout=0) for answer in answers] == [6, 112, 245, 356, 430, 536]
     assert network.passes == [3, 1, 1, 1]  # the first kind; the other network; the other length; what was too many
 
 
@@ -53,16 +53,16 @@ def test_the_next_windows_gather_while_one_is_heard() -> None:
     network = Doubler()
     inside, go_on = threading.Event(), threading.Event()
 
-    def slow(factor: int, samples: NDArray[np.float32]) -> list[float]:
+    def slow(factor: int, samples: NDArray[np.float32], cents: list[int]) -> list[float]:
         inside.set()
         go_on.wait()
-        return network.hear(factor, samples)
+        return network.hear(factor, samples, cents)
 
     batcher = Batcher(slow, most=8)
     threading.Thread(target=batcher.run, daemon=True).start()
-    first = batcher.ask(2, window(1))
+    first = batcher.ask(2, window(1), 0)
     inside.wait()
-    others = [batcher.ask(2, window(value)) for value in (2, 3, 4)]
+    others = [batcher.ask(2, window(value), 0) for value in (2, 3, 4)]
     go_on.set()
     assert [answer.result(timeout=10) for answer in (first, *others)] == [6, 12, 18, 24]
     assert network.passes == [1, 3]
@@ -71,7 +71,7 @@ def test_the_next_windows_gather_while_one_is_heard() -> None:
 def test_a_window_that_cannot_be_heard_harms_no_other() -> None:
     network = Doubler()
     batcher = Batcher(network.hear, most=8)
-    answers = [batcher.ask(2, window(value)) for value in (1, float("nan"), 3)]
+    answers = [batcher.ask(2, window(value), 0) for value in (1, float("nan"), 3)]
     batcher.step()
     assert (answers[0].result(timeout=0), answers[2].result(timeout=0)) == (6, 18)
     with pytest.raises(ValueError, match="no number"):
@@ -86,7 +86,7 @@ def server() -> Iterator[SharedServer]:
 
 
 def test_another_process_hears_the_same(server: SharedServer) -> None:
-    wave = melody(TUNE, TUNE_SECONDS)
+    wave = melody(TUNE, TUNE_SECONDS, sr=round(SR * 1.02))  # played at SR it is 34 cents flat
     here = Transcriber.load(DEFAULT_CHECKPOINT, device="cpu", threads=2).activations(wave)
     there = SharedListener(server.socket, DEFAULT_CHECKPOINT, ENTRY["sha256"]).activations(wave)
     assert there.frame_rate == here.frame_rate

@@ -134,3 +134,18 @@ def decoded_with(page: Page, client: httpx.Client, job: dict[str, Any], threshol
     now = read(client, job)
     settled = now["options"]["onset_threshold"] == threshold and page.locator(".busy").is_hidden()
     return bool(settled and shown_notes(page) == now["result"]["n_notes"])
+
+
+def test_another_concert_pitch_hears_the_recording_again(
+    page: Page, client: httpx.Client, own_job: dict[str, Any]
+) -> None:
+    open_job(page, own_job)
+    expect(page.locator("#a4-hz")).to_contain_text("440 Hz, found")
+    expect(page.locator(".facts")).not_to_contain_text("A4")
+    page.locator("#a4-hz").select_option("466")
+    expect(page.locator(".facts")).to_contain_text("A4 = 466 Hz", timeout=60_000)
+    expect(page.locator("#a4-hz")).to_contain_text("466 Hz, as told")
+    again = read(client, {"links": {"self": f"/v1/transcriptions/{page.url.rpartition('/')[2]}"}})
+    assert again["id"] != own_job["id"]
+    assert again["options"]["a4_hz"] == 466
+    assert read(client, own_job)["options"]["a4_hz"] == "auto"

@@ -21,7 +21,7 @@ async ({ rate = 1, seconds, duration = 60, from = 0, sr = 44100 }) => {
     for (let k = 0; k < sr / 100; k++) file.setInt16(44 + 2 * (first + k), 20000 * Math.sin((22050 * k) / sr), true);
     notes.push({ onset: at, offset: at + 0.05, pitch: 96, velocity: 110, confidence: 1 });
   }
-  transport.open(URL.createObjectURL(new Blob([file.buffer], { type: "audio/wav" })), duration);
+  transport.open(URL.createObjectURL(new Blob([file.buffer], { type: "audio/wav" })), duration, 440);
   transport.setNotes(new NoteList(notes));
   transport.setRate(rate);
   transport.seek(from);

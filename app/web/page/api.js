@@ -75,11 +75,13 @@ export async function readBytes(address, signal) {
  * Send a recording. XMLHttpRequest, because fetch does not tell how much was sent.
  *
  * @param {File} file
+ * @param {Record<string, string>} options
  * @param {{onProgress: (fraction: number) => void, signal: AbortSignal}} watching
  * @returns {Promise<object>} the job
  */
-export function upload(file, { onProgress, signal }) {
+export function upload(file, options, { onProgress, signal }) {
   const form = new FormData();
+  for (const [name, value] of Object.entries(options)) form.append(name, value);
   form.append("file", file, file.name);
   const request = new XMLHttpRequest();
   request.open("POST", JOBS);

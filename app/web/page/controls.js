@@ -2,6 +2,7 @@
 
 import { adviceOn } from "./advice.js";
 import { decodeJob } from "./api.js";
+import { createConcertPitch } from "./concert-pitch.js";
 import { announce, button, h, setText } from "./dom.js";
 import { counted, pitchName } from "./format.js";
 import { createInstrumentOptions } from "./instrument-options.js";
@@ -27,12 +28,13 @@ export function createControls({ onTune }) {
   const sliders = SLIDERS.map((spec) => createSlider(spec, changed));
   const tempo = createTempo(changed);
   const fields = [...sliders, tempo, createInstrumentOptions(changed)];
+  const concertPitch = createConcertPitch();
   const failure = h("div", { class: "message" });
   const busy = h("span", { class: "busy", hidden: true }, "Decoding…");
   const sender = createSender({ onBusy: (is) => { busy.hidden = !is; }, onDone: done, onFailed: failed });
   const reset = button("Reset to defaults", toDefaults, { id: "reset" });
   const parts = h("fieldset", { class: "plain", "aria-label": "Tuning" },
-    h("div", { class: "tune-grid" }, ...fields.map((field) => field.element)), h("div", { class: "row" }, reset, busy));
+    h("div", { class: "tune-grid" }, ...fields.map((field) => field.element), concertPitch.element), h("div", { class: "row" }, reset, busy));
   const why = h("p", { class: "note", hidden: true }, "Save or discard your edits first: tuning finds the notes anew.");
   const element = h("details", { class: "tune", open: true }, h("summary", {}, "Tune the notes"), why, parts, failure);
   return { element, show, setEnabled };
@@ -40,6 +42,7 @@ export function createControls({ onTune }) {
   /** Show a job's options, but for what a hand is on. */
   function show(job) {
     const options = JSON.stringify([job.id, job.options]);
+    if (jobId !== job.id) concertPitch.show(job);
     jobId = job.id;
     if (sender.pending || options === shown) return;
     shown = options;

@@ -49,3 +49,8 @@ export function time(moment) {
 export function stem(fileName) {
   return fileName.replace(/\.[^.]+$/, "") || fileName;
 }
+
+/** @param {number} frequency */
+export function hertz(frequency) {
+  return `${Math.round(frequency * 10) / 10} Hz`;
+}

@@ -1,7 +1,7 @@
 /** What a recording is called, which of its versions is shown, and what there is to take. */
 
 import { button, h, setText } from "./dom.js";
-import { clock, counted, day, stem, time } from "./format.js";
+import { clock, counted, day, hertz, stem, time } from "./format.js";
 import { cancelOrDelete } from "./job-parts.js";
 import { linkTo } from "./route.js";
 
@@ -41,7 +41,9 @@ export function createHead(versions, editing) {
     const { list, shown } = versions.state.get();
     const version = list.find((one) => one.number === shown);
     const count = version && shown ? version.n_notes : job.result.n_notes;
-    setText(facts, [clock(job.audio?.duration ?? 0), counted(count, "note"), `kept until ${day(job.expires_at)}`].join(" · "));
+    const a4 = job.audio?.a4_hz ?? 440;
+    const tuning = a4 === 440 ? [] : [`A4 = ${hertz(a4)}`];
+    setText(facts, [clock(job.audio?.duration ?? 0), counted(count, "note"), ...tuning, `kept until ${day(job.expires_at)}`].join(" · "));
     choice.hidden = !list.length;
     select.replaceChildren(...list.map((one) => h("option", { value: String(one.number) }, one.number ? `Version ${one.number}, ${time(one.created_at)}` : "As found")));
     select.value = String(shown);

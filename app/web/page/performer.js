@@ -6,6 +6,8 @@ const WORTH_STRIKING = 0.15;
 
 export class Performer {
   constructor() {
+    /** Semitones that the recording lies above 440 Hz: played beside it, its notes shall not beat with it. */
+    this.sharp = 0;
     this._notes = null;
     this._position = 0;
     this._next = 0;
@@ -61,7 +63,7 @@ export class Performer {
     const notes = this._notes;
     const start = timeOf(from);
     const end = timeOf(notes.offset[i]);
-    const stop = instrument.play({ pitch: notes.pitch[i], velocity: notes.velocity[i], program: notes.program[i], start, end });
+    const stop = instrument.play({ pitch: notes.pitch[i] + this.sharp, velocity: notes.velocity[i], program: notes.program[i], start, end });
     this._voices = this._voices.filter((voice) => voice.end > start - 1);
     this._voices.push({ stop, end });
     if (this._voices.length > MOST_VOICES) this._voices.shift().stop();

@@ -98,7 +98,7 @@ export function createResult() {
     const opened = isNew || store.get().roll?.jobId !== job.id;
     store.set({ roll: { jobId: job.id, revision: job.result.revision, notes, duration } });
     if (opened) {
-      transport.open(job.links.audio, duration);
+      transport.open(job.links.audio, duration, job.audio?.a4_hz ?? 440);
       roll.open(notes, duration);
       showPeaks(job, duration, notes);
     }

@@ -35,9 +35,10 @@ class Transport {
     this._timer = 0;
   }
 
-  /** Another recording. @param {string} audio address @param {number} duration */
-  open(audio, duration) {
+  /** Another recording. @param {string} audio address @param {number} duration @param {number} a4 its concert pitch, Hz */
+  open(audio, duration, a4) {
     this.close();
+    this._performer.sharp = 12 * Math.log2(a4 / 440);
     this._original = new Original(audio);
     this._original.element.addEventListener("error", () => this.state.set({ originalPlayable: false }));
     this.state.set({ duration, position: 0, loop: null, looping: false, originalPlayable: true });

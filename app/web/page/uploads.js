@@ -20,10 +20,10 @@ export function startUploads() {
   sendNext();
 }
 
-/** @param {Iterable<File>} files */
-export function addFiles(files) {
+/** @param {Iterable<File>} files @param {Record<string, string>} options as the API takes them */
+export function addFiles(files, options = {}) {
   const list = [...files];
-  const added = list.map((file) => ({ key: `upload-${++counter}`, file, state: "waiting", fraction: 0, problem: null, alone: list.length === 1 }));
+  const added = list.map((file) => ({ key: `upload-${++counter}`, file, options, state: "waiting", fraction: 0, problem: null, alone: list.length === 1 }));
   store.set({ uploads: [...store.get().uploads, ...added] });
   sendNext();
 }
@@ -47,12 +47,12 @@ function sendNext() {
   for (const one of uploads.filter((each) => each.state === "waiting").slice(0, Math.max(0, free))) send(one);
 }
 
-async function send({ key, file, alone }) {
+async function send({ key, file, options, alone }) {
   const abort = new AbortController();
   aborts.set(key, abort);
   change(key, { state: "sending" });
   try {
-    const job = await upload(file, { onProgress: (fraction) => change(key, { fraction }), signal: abort.signal });
+    const job = await upload(file, options, { onProgress: (fraction) => change(key, { fraction }), signal: abort.signal });
     forget(key);
     keepJob(job);
     if (alone) goToJob(job.id);

@@ -22,6 +22,7 @@ class Asked(Generic[Network, Heard]):
 
     network: Network
     samples: NDArray[np.float32]
+    cents: int
     answer: "Future[Heard]" = field(default_factory=Future)
 
     @property
@@ -36,7 +37,7 @@ class Batcher(Generic[Network, Heard]):
     Parameters
     ----------
     hear : callable
-        Network and windows, shape (windows, samples), to what was heard in each.
+        Network, windows, shape (windows, samples), and how many cents sharp each is, to what was heard in each.
     most : int
         Windows in one pass.
 
@@ -46,15 +47,15 @@ class Batcher(Generic[Network, Heard]):
     gets full passes and a lonely recording loses no time.
     """
 
-    def __init__(self, hear: Callable[[Network, NDArray[np.float32]], list[Heard]], *, most: int) -> None:
+    def __init__(self, hear: Callable[[Network, NDArray[np.float32], list[int]], list[Heard]], *, most: int) -> None:
         self._hear = hear
         self._most = most
         self._coming: queue.SimpleQueue[Asked[Network, Heard]] = queue.SimpleQueue()
         self._waiting: list[Asked[Network, Heard]] = []
 
-    def ask(self, network: Network, samples: NDArray[np.float32]) -> "Future[Heard]":
+    def ask(self, network: Network, samples: NDArray[np.float32], cents: int) -> "Future[Heard]":
         """Have a window, shape (samples,), heard. May be called from any thread."""
-        asked = Asked[Network, Heard](network, samples)
+        asked = Asked[Network, Heard](network, samples, cents)
         self._coming.put(asked)
         return asked.answer
 
@@ -77,7 +78,8 @@ class Batcher(Generic[Network, Heard]):
     def _answer(self, together: "list[Asked[Network, Heard]]") -> None:
         """One pass. Where it fails, each is heard alone, so that only the one that is to blame fails."""
         try:
-            heard = self._hear(together[0].network, np.stack([asked.samples for asked in together]))
+            samples = np.stack([asked.samples for asked in together])
+            heard = self._hear(together[0].network, samples, [asked.cents for asked in together])
         except Exception as error:
             if len(together) == 1:
                 together[0].answer.set_exception(error)

@@ -57,10 +57,11 @@ class SharedListener(Listener):
         told = self._document()
         if "error" in told:
             raise CheckpointError(told["error"])
-        super().__init__(sr=told["sr"], hop_length=told["hop_length"], window=WindowConfig(**told["window"]))
+        super().__init__(**told | {"window": WindowConfig(**told["window"])})
 
-    def hear(self, samples: NDArray[np.float32]) -> Heard:
-        """Hear one window: (samples,) -> all its frames."""
+    def hear(self, samples: NDArray[np.float32], cents: int = 0) -> Heard:
+        """Hear one window of a recording that is ``cents`` sharp: (samples,) -> all its frames."""
+        self._send(json.dumps({"cents": cents}).encode())
         self._send(samples.astype(np.float32, copy=False).tobytes())
         told = self._document()
         if "error" in told:

@@ -1,7 +1,8 @@
 """The process that hears for others: ``python -m app.worker.shared.server SOCKET DEVICE THREADS MOST``.
 
 Whoever connects names a checkpoint, and is told its sampling rate, hop and window; then sends windows, one at a time,
-and gets back what was heard. Each connection has a thread, and one more runs the network (`Batcher`).
+each with its tuning, and gets back what was heard. Each connection has a thread, and one more runs the network
+(`Batcher`).
 """
 
 import contextlib
@@ -55,9 +56,10 @@ def converse(connection: Connection, networks: Networks, batcher: Windows) -> No
     with connection, contextlib.suppress(EOFError, OSError):  # the other side is gone
         network = introduce(connection, networks)
         while network is not None:
+            cents = json.loads(connection.recv_bytes())["cents"]
             samples = np.frombuffer(connection.recv_bytes(), dtype=np.float32)
             try:
-                heard = batcher.ask(network, samples).result()
+                heard = batcher.ask(network, samples, cents).result()
             except Exception as error:
                 log.exception("a window could not be heard")
                 reply(connection, error=str(error))
@@ -76,7 +78,13 @@ def introduce(connection: Connection, networks: Networks) -> Transcriber | None:
     except ModelError as error:
         reply(connection, error=error.message)
         return None
-    reply(connection, sr=network.sr, hop_length=network.hop_length, window=asdict(network.window))
+    reply(
+        connection,
+        sr=network.sr,
+        hop_length=network.hop_length,
+        window=asdict(network.window),
+        retunes=network.retunes,
+    )
     return network
 
 
