@@ -6,7 +6,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.database import open_database
 
@@ -21,13 +24,13 @@ def migrate(url: str, revision: str = "head") -> None:
     Raises
     ------
     MigrationError
-        If the revision is not known, or the tables are of a newer version than this code.
+        If the revision is not known, the tables are of a newer version than this code, or the database does not obey.
     """
     if revision != "head" and revision not in known_revisions():
         raise MigrationError(f"there is no revision {revision!r}; there are {', '.join(sorted(known_revisions()))}")
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = open_database(url)
+    engine = open_whole(url)
     try:
         with engine.begin() as connection:
             present = _present(connection)
@@ -40,8 +43,29 @@ def migrate(url: str, revision: str = "head") -> None:
                 downgrade(connection, revision)
             else:
                 upgrade(connection, revision)
+    except SQLAlchemyError as error:
+        cause = str(error).partition("\n")[0]
+        raise MigrationError(f"the tables cannot be brought up to date: {cause}; check AMT_DATABASE_URL") from error
     finally:
         engine.dispose()
+
+
+def open_whole(url: str) -> Engine:
+    """An engine whose transactions hold changes of the tables, too, and exclude one another; for nothing else.
+
+    Python's sqlite3 begins none before such a change: a process killed between two would leave half of them.
+    """
+    engine = open_database(url)
+    alone = "SELECT pg_advisory_xact_lock(hashtextextended('tables', 0))"
+    if engine.dialect.name == "sqlite":
+        alone = "BEGIN IMMEDIATE"
+        event.listen(engine, "connect", _begin_nothing)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(alone))
+    return engine
+
+
+def _begin_nothing(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
 
 
 def _present(connection: Connection) -> str | None:

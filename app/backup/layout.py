@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 from pydantic import BaseModel
 
 from app.jobs.states import Status
+from app.served.table import ModelState
 from app.storage.interface import Storage, activations_key, audio_key, peaks_key, result_key
 
 FORMAT = 2
@@ -73,9 +74,9 @@ def _result_files(job_id: str, revision: str, files: dict[str, dict[str, Any]]) 
     return {result_key(job_id, revision, name): facts["sha256"] for name, facts in files.items()}
 
 
-def model_file(row: dict[str, Any]) -> tuple[str, str]:
-    """Key and sha256 of an added model's checkpoint."""
-    return str(row["entry"]["stored"]), str(row["sha256"])
+def model_files(row: dict[str, Any]) -> dict[str, str | None]:
+    """Key and sha256 of an added model's checkpoint; one that was refused has none."""
+    return {} if row["state"] == ModelState.REFUSED else {row["entry"]["stored"]: row["sha256"]}
 
 
 def copy_out(storage: Storage, key: str, target: Path) -> None:

@@ -1,13 +1,13 @@
 """Making a backup while the service runs.
 
 All tables are read in one transaction. The files follow afterwards: none ever changes under its name, so what a row
-names is either there as it was or gone. Where it is gone, its job was deleted or decoded again in the meantime, and the
+names is either there as it was or gone. Where it is gone, its row was deleted or changed in the meantime, and the
 row as it stands now is taken instead.
 """
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from app.backup.layout import (
     expected_files,
     file_path,
     manifest_path,
-    model_file,
+    model_files,
     read_lines,
     table_path,
     write_lines,
@@ -32,13 +32,16 @@ from app.database import is_current
 from app.jobs import webhook_tables  # noqa: F401  all tables that belong to Base are saved
 from app.jobs.table import SCHEMA_REVISION, Base, Job
 from app.keys import table as _keys  # noqa: F401
-from app.served.table import AddedModel, ModelState
+from app.served.table import AddedModel
 from app.storage.interface import NotStoredError, Storage
 
-JOBS = Base.metadata.tables[Job.__tablename__]
+JOBS, MODELS = (Base.metadata.tables[of.__tablename__] for of in (Job, AddedModel))
 ROWS_AT_ONCE = 1000
-# How often a job may be changed while it is being copied.
+# How often a row may be changed while its files are being copied.
 TRIES = 5
+
+# The files that a row promises, by their keys.
+FilesOf = Callable[[dict[str, Any]], Mapping[str, str | None]]
 
 
 def make_backup(engine: Engine, storage: Storage, folder: Path) -> Manifest:
@@ -47,19 +50,18 @@ def make_backup(engine: Engine, storage: Storage, folder: Path) -> Manifest:
     Raises
     ------
     BackupError
-        If the folder exists or the tables are not up to date.
+        If the folder exists, the tables are of another version, or the store has lost files.
     """
     if folder.exists():
         raise BackupError(f"{folder} exists; name a new folder")
     if not is_current(engine):
-        raise BackupError("the tables are not up to date; run `amt migrate` first")
+        raise BackupError("the tables are of another version; run `amt migrate` first")
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         _write_tables(engine, unfinished)
-        jobs = write_lines(unfinished / "jobs", _with_files(engine, storage, unfinished))
-        _copy_models(storage, unfinished)
-        (unfinished / "jobs").replace(table_path(unfinished, JOBS.name))
+        jobs = _copy_files(engine, storage, unfinished, JOBS, expected_files)
+        _copy_files(engine, storage, unfinished, MODELS, model_files)
         manifest = Manifest(format=FORMAT, revision=SCHEMA_REVISION, created=utc_now(), jobs=jobs)
         manifest_path(unfinished).write_text(manifest.model_dump_json(indent=2) + "\n")
         unfinished.rename(folder)
@@ -84,43 +86,46 @@ def _rows(connection: Connection, table: Table) -> Iterator[str]:
         yield _line(dict(row))
 
 
-def _with_files(engine: Engine, storage: Storage, folder: Path) -> Iterator[str]:
-    """The rows of all jobs whose files could be copied, as they were when that succeeded."""
-    for line in read_lines(table_path(folder, JOBS.name)):
+def _copy_files(engine: Engine, storage: Storage, folder: Path, table: Table, files_of: FilesOf) -> int:
+    """Copy the files that a table's rows promise, and keep the rows that have them; gives their number."""
+    kept = folder / "kept"
+    number = write_lines(kept, _with_files(engine, storage, folder, table, files_of))
+    kept.replace(table_path(folder, table.name))
+    return number
+
+
+def _with_files(engine: Engine, storage: Storage, folder: Path, table: Table, files_of: FilesOf) -> Iterator[str]:
+    """The rows whose files could be copied, as they were when that succeeded."""
+    (key,) = table.primary_key
+    for line in read_lines(table_path(folder, table.name)):
         row: dict[str, Any] | None = json.loads(line)
         for _ in range(TRIES):
             if row is None:  # deleted in the meantime
                 break
-            if _copy_files(storage, row, folder):
+            files = files_of(row)
+            if _copied(storage, files, folder):
                 yield _line(row)
                 break
-            shutil.rmtree(file_path(folder, f"jobs/{row['id']}"), ignore_errors=True)
-            row = _fresh(engine, row["id"])
+            for half_copied in files:
+                file_path(folder, half_copied).unlink(missing_ok=True)
+            row = _fresh(engine, table, row[key.name])
         else:
-            raise BackupError(f"the files of job {json.loads(line)['id']} are missing; the store is damaged")
+            raise BackupError(f"files of {table.name}, {json.loads(line)[key.name]}, are missing; the store is damaged")
 
 
-def _copy_models(storage: Storage, folder: Path) -> None:
-    """The checkpoints of added models; one that was refused has none."""
-    for line in read_lines(table_path(folder, AddedModel.__tablename__)):
-        row = json.loads(line)
-        if row["state"] != ModelState.REFUSED:
-            key, _ = model_file(row)
-            copy_out(storage, key, file_path(folder, key))
-
-
-def _copy_files(storage: Storage, row: dict[str, Any], folder: Path) -> bool:
+def _copied(storage: Storage, files: Iterable[str], folder: Path) -> bool:
     try:
-        for key in expected_files(row):
+        for key in files:
             copy_out(storage, key, file_path(folder, key))
     except (NotStoredError, FileNotFoundError):
         return False
     return True
 
 
-def _fresh(engine: Engine, job_id: str) -> dict[str, Any] | None:
+def _fresh(engine: Engine, table: Table, key: str) -> dict[str, Any] | None:
+    (column,) = table.primary_key
     with engine.connect() as connection:
-        row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).mappings().first()
+        row = connection.execute(select(table).where(column == key)).mappings().first()
         return None if row is None else json.loads(_line(dict(row)))
 
 

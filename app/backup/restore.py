@@ -23,7 +23,7 @@ from app.backup.layout import (
     expected_files,
     file_path,
     manifest_path,
-    model_file,
+    model_files,
     open_file,
     read_lines,
     table_path,
@@ -32,10 +32,12 @@ from app.jobs.repository import NO_LEASE
 from app.jobs.states import Status
 from app.jobs.table import Job
 from app.schema import known_revisions, upgrade
-from app.served.table import AddedModel, ModelState
+from app.served.table import AddedModel, Choice
 from app.storage.interface import JOBS, MODELS, Storage
 
 ROWS_AT_ONCE = 500
+# Their files are removed where restoring fails, so that none may be somebody else's.
+EMPTY_BEFORE = {Job.__tablename__, AddedModel.__tablename__, Choice.__tablename__}
 
 
 def restore_backup(engine: Engine, storage: Storage, folder: Path) -> Manifest:
@@ -49,18 +51,20 @@ def restore_backup(engine: Engine, storage: Storage, folder: Path) -> Manifest:
     manifest = _read_manifest(folder)
     if next(storage.folders(JOBS), None) is not None:
         raise BackupError("the store holds jobs already; restore into an empty one (AMT_VAR, AMT_STORAGE_URL)")
-    with engine.begin() as connection:  # apart from the rows: SQLite cannot take a new table back
+    with engine.begin() as connection:
         upgrade(connection, manifest.revision)
         tables = _reflected(connection)
-        if connection.scalar(select(func.count()).select_from(tables[Job.__tablename__])):
-            raise BackupError("the job table is not empty; restore into an empty one (AMT_VAR, AMT_DATABASE_URL)")
+        for name in EMPTY_BEFORE & tables.keys():
+            if connection.scalar(select(func.count()).select_from(tables[name])):
+                raise BackupError(
+                    f"there are {name} already; restore into an empty database (AMT_VAR, AMT_DATABASE_URL)"
+                )
     try:
         for row in _rows(folder, tables[Job.__tablename__]):
             _restore_files(storage, folder, expected_files(as_held(row, manifest.format)))
         if AddedModel.__tablename__ in tables:  # earlier versions had none
             for row in _rows(folder, tables[AddedModel.__tablename__]):
-                if row["state"] != ModelState.REFUSED:
-                    _restore_files(storage, folder, dict([model_file(row)]))
+                _restore_files(storage, folder, model_files(row))
         with engine.begin() as connection:
             for table in tables.values():
                 _restore_rows(connection, table, folder, manifest.format)

@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.backup import make_backup, restore_backup
 from app.backup.layout import BackupError
 from app.database import open_database
+from app.schema import open_whole
 from app.settings import Settings
 from app.storage import open_storage
 from app.supervisor.lock import StartError, only_one
@@ -30,7 +31,7 @@ def restore(settings: Settings, folder: Path) -> str:
     """Restore a backup; gives what there is to say about it."""
     if settings.database.startswith("sqlite:///"):
         Path(settings.database.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = open_database(settings.database)
+    engine = open_whole(settings.database)
     try:
         with only_one(settings.run):
             manifest = restore_backup(engine, open_storage(settings), folder)

@@ -93,7 +93,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     except SQLAlchemyError as error:
         yield False, f"does not answer at {engine.url!r}: {str(error).splitlines()[0]}; check AMT_DATABASE_URL"
     else:
-        yield current, "up to date" if current else "its tables are old; run `amt migrate`"
+        yield current, "up to date" if current else "its tables are of another version; run `amt migrate`"
     finally:
         engine.dispose()
 

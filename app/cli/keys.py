@@ -105,7 +105,7 @@ def _tables() -> "Iterator[tuple[KeyRepository, JobRepository]]":
     from app.database import open_database, session_factory
     from app.jobs.repository import JobRepository
     from app.keys.repository import KeyRepository
-    from app.schema import migrate
+    from app.schema import MigrationError, migrate
 
     settings = read_settings()
     try:
@@ -114,5 +114,7 @@ def _tables() -> "Iterator[tuple[KeyRepository, JobRepository]]":
         sessions = session_factory(engine)
         yield KeyRepository(sessions), JobRepository(sessions)
         engine.dispose()
+    except MigrationError as error:
+        refuse(str(error), status=1)
     except SQLAlchemyError as error:
         refuse(f"the database does not answer: {str(error).splitlines()[0]}; check AMT_DATABASE_URL", status=1)

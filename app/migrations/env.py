@@ -10,7 +10,10 @@ from app.served import table as _served  # noqa: F401
 connection = context.config.attributes["connection"]
 # SQLite cannot alter a column in place; batch mode copies the table.
 context.configure(
-    connection=connection, target_metadata=Base.metadata, render_as_batch=connection.dialect.name == "sqlite"
+    connection=connection,
+    target_metadata=Base.metadata,
+    render_as_batch=connection.dialect.name == "sqlite",
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -18,7 +18,7 @@ from app.jobs.states import Status
 from app.jobs.versions import version_document
 from app.keys.repository import KeyRepository
 from app.keys.table import Scope
-from app.schema import migrate
+from app.schema import migrate, open_whole
 from app.served.repository import ModelRepository, new_model
 from app.settings import Settings
 from app.storage import open_storage
@@ -49,7 +49,7 @@ def empty_store(tmp_path: Path) -> Storage:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Engine]:
-    made = open_database(f"sqlite:///{tmp_path / 'other.sqlite3'}")
+    made = open_whole(f"sqlite:///{tmp_path / 'other.sqlite3'}")
     yield made
     made.dispose()
 
@@ -219,9 +219,54 @@ def test_what_is_there_is_never_overwritten(
         make_backup(engine, store, tmp_path / "backup")
     with pytest.raises(BackupError, match="the store holds jobs"):
         restore_backup(engine, store, tmp_path / "backup")
-    with pytest.raises(BackupError, match="the job table is not empty"):
+    with pytest.raises(BackupError, match="there are jobs already"):
         restore_backup(engine, empty_store, tmp_path / "backup")
     assert list(empty_store.folders("jobs")) == []
+
+
+def add_model(engine: Engine, store: Storage, name: str) -> str:
+    """A model that is served; gives the key of its file."""
+    models, key = ModelRepository(session_factory(engine)), model_key(name)
+    put = store.put(key, io.BytesIO(b"weights of " + name.encode()))
+    model = new_model(name, put.sha256, {"stored": key}, None)
+    assert models.add(model)
+    models.accept(model)
+    return key
+
+
+def test_models_that_are_there_stay_when_a_backup_is_refused(
+    engine: Engine, jobs: JobRepository, store: Storage, empty: Engine, empty_store: Storage, tmp_path: Path
+) -> None:
+    add_model(engine, store, "alpha")
+    make_backup(engine, store, tmp_path / "backup")
+    migrate(empty.url.render_as_string())
+    present = add_model(empty, empty_store, "beta")
+    with pytest.raises(BackupError, match="there are models already"):
+        restore_backup(empty, empty_store, tmp_path / "backup")
+    assert empty_store.exists(present)
+
+
+def test_a_model_that_is_removed_meanwhile_is_left_out(
+    engine: Engine, jobs: JobRepository, store: Storage, empty: Engine, empty_store: Storage, tmp_path: Path
+) -> None:
+    kept, removed = (add_model(engine, store, name) for name in ("kept", "removed"))
+    models = ModelRepository(session_factory(engine))
+
+    class Late:
+        """The store, in which somebody else is at work just when the first file is read."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(store, name)
+
+        def local_copy(self, key: str) -> object:
+            if models.remove("removed"):
+                store.delete(removed)
+            return store.local_copy(key)
+
+    make_backup(engine, Late(), tmp_path / "backup")  # type: ignore[arg-type]
+    restore_backup(empty, empty_store, tmp_path / "backup")
+    assert [model.name for model in ModelRepository(session_factory(empty)).ready()] == ["kept"]
+    assert (empty_store.exists(kept), empty_store.exists(removed)) == (True, False)
 
 
 @pytest.mark.parametrize("change", [{"format": 99}, {"revision": "9999"}])

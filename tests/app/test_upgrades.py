@@ -1,10 +1,15 @@
 """Upgrades and the way back, on both databases, with jobs in the tables."""
 
+import multiprocessing
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, event, inspect, text
 
 from app.database import is_current, open_database
 from app.schema import MigrationError, known_revisions, migrate
@@ -84,3 +89,54 @@ def test_newer_tables_are_refused_in_words(database_url: str) -> None:
 def test_an_unknown_revision_is_refused(database_url: str) -> None:
     with pytest.raises(MigrationError, match="there is no revision '12'; there are 0001, "):
         migrate(database_url, "12")
+
+
+CHANGES = ("CREATE", "ALTER", "DROP", "INSERT", "UPDATE")
+
+
+def migrate_until(url: str, changes: int) -> None:
+    """Bring tables up to date, and die after so many changes of them."""
+    seen = count(1)
+
+    def die(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().startswith(CHANGES) and next(seen) == changes:
+            os._exit(9)
+
+    event.listen(Engine, "after_cursor_execute", die)
+    migrate(url)
+
+
+@pytest.mark.parametrize("start", [None, *REVISIONS[:-1]])
+def test_a_kill_amid_an_upgrade_leaves_the_tables_as_they_were(tmp_path: Path, start: str | None) -> None:
+    forked = multiprocessing.get_context("fork")
+    for changes in count(1):
+        url = f"sqlite:///{tmp_path / f'{changes}.sqlite3'}"
+        if start:
+            migrate(url, start)
+        process = forked.Process(target=migrate_until, args=(url, changes))
+        process.start()
+        process.join()
+        migrate(url)
+        engine = open_database(url)
+        assert is_current(engine)
+        engine.dispose()
+        if process.exitcode == 0:  # there were no more changes
+            break
+        assert process.exitcode == 9
+    assert changes > 1
+
+
+def test_two_upgrades_at_once_are_one_after_the_other(database_url: str) -> None:
+    forked = multiprocessing.get_context("fork")
+    both = [forked.Process(target=migrate, args=(database_url,)) for _ in range(4)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0] * 4
+
+
+def test_a_database_that_does_not_obey_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite3").write_bytes(b"This is no database. " * 100)
+    with pytest.raises(MigrationError, match=r"cannot be brought up to date: .*not a database"):
+        migrate(f"sqlite:///{tmp_path / 'jobs.sqlite3'}")
