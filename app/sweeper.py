@@ -98,8 +98,20 @@ class Sweeper:
                 log.warning("%s: %s", step.__name__, error)
 
     def recover_lost_jobs(self) -> None:
-        """Queue again what a lost worker ran, or give it up after too many of them."""
-        for job in self._leases.silent(self._jobs.running()):
+        """Queue again what a lost worker ran, or give it up after too many of them.
+
+        A lease that was not renewed while the table was away or locked says nothing of its worker.
+        """
+        begun = time.monotonic()
+        try:
+            self._jobs.await_turn_to_write()
+            running = self._jobs.running()
+        except SQLAlchemyError:
+            self._leases.begin_anew()
+            raise
+        if time.monotonic() - begun > self._settings.lease_seconds / 3:
+            self._leases.begin_anew()
+        for job in self._leases.silent(running):
             if self._jobs.recover(job, max_attempts=self._settings.max_attempts):
                 self._say_recovered(job.id)
 

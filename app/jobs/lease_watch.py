@@ -19,6 +19,10 @@ class LeaseWatch:
         self._monotonic = monotonic
         self._unchanged_since: dict[tuple[object, ...], float] = {}
 
+    def begin_anew(self) -> None:
+        """For some time nobody could have renewed a lease: each has its whole length from now on."""
+        self._unchanged_since.clear()
+
     def silent(self, running: Iterable[Job]) -> list[Job]:
         """Those of the running jobs whose lease has not been renewed for its whole length."""
         now = self._monotonic()

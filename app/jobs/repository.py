@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, sel
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.clock import utc_now
+from app.jobs.locks import begin_alone
 from app.jobs.states import ACTIVE, ErrorCode, Status
 from app.jobs.table import Job, is_value
 from app.jobs.webhook_tables import write_deliveries
@@ -200,11 +201,12 @@ class JobRepository:
 
     def recover(self, job: Job, *, max_attempts: int) -> bool:
         """Queue a job again whose worker was lost, or give it up."""
-        lease = Lease(job.id, job.lease_token or "")
+        # A renewal may have come since the row was read.
+        lost = [*_held(Lease(job.id, job.lease_token or "")), Job.lease_expires_at == job.lease_expires_at]
         if job.attempts >= max_attempts:
             message = f"The job was given up: {job.attempts} workers were lost while running it."
-            return self._end(job.id, _held(lease), _failure(ErrorCode.POISONED, message))
-        return self._update(_held(lease), NO_LEASE | {"status": Status.QUEUED, "stage": None})
+            return self._end(job.id, lost, _failure(ErrorCode.POISONED, message))
+        return self._update(lost, NO_LEASE | {"status": Status.QUEUED, "stage": None})
 
     def count_queued_before(self, moment: datetime, among: ColumnElement[bool] = ALL_JOBS) -> int:
         """How many jobs wait since before `moment`."""
@@ -240,11 +242,20 @@ class JobRepository:
         with self._sessions.begin() as session:
             return _count(session.execute(delete(Job).where(*where)))
 
+    def await_turn_to_write(self) -> None:
+        """Return once something could be written. SQLite has one writer at a time; others have no such turns."""
+        with self._sessions() as session:
+            begin_alone(session)
+
     def empty_log(self) -> None:
         """Empty SQLite's write-ahead log, which still holds removed rows. Does nothing while somebody reads it."""
         with self._sessions() as session:
-            if session.get_bind().dialect.name == "sqlite":
-                session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+            if session.get_bind().dialect.name != "sqlite":
+                return
+            (patience,) = session.execute(text("PRAGMA busy_timeout")).one()
+            session.execute(text("PRAGMA busy_timeout=0"))  # it would keep all writers waiting while it waits
+            session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+            session.execute(text(f"PRAGMA busy_timeout={patience}"))
 
     def _select(self, where: Iterable[ColumnElement[bool]]) -> Sequence[Job]:
         with self._sessions() as session:

@@ -9,7 +9,7 @@ from app.jobs.table import Job
 from app.options import Options
 from app.replies import send_reply
 from app.storage.interface import NotStoredError, activations_key, revision_prefix
-from app.worker.results import store_results
+from app.worker.results import kept_after_all, store_results
 from app.worker.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -21,8 +21,7 @@ def decode(runtime: Runtime, job_id: str, request_id: str, options: dict[str, An
         outcome = _decode(runtime, job_id, request_id, Options.model_validate(options))
     except Exception:
         log.exception("job %s: new decoding failed", job_id)
-        runtime.storage.delete(revision_prefix(job_id, request_id))
-        outcome = "failed"
+        outcome = "done" if kept_after_all(runtime, job_id, request_id) else "failed"
     send_reply(runtime.redis, request_id, outcome)
 
 

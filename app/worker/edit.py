@@ -10,7 +10,7 @@ from app.jobs.table import Job
 from app.jobs.versions import PIANO_ROLL, version_document, versions_of
 from app.replies import send_reply
 from app.storage.interface import NotStoredError, activations_key, edit_key, result_key, revision_prefix
-from app.worker.results import store_edited
+from app.worker.results import kept_after_all, store_edited
 from app.worker.runtime import Runtime
 from model.note import Note
 
@@ -23,9 +23,7 @@ def edit(runtime: Runtime, job_id: str, request_id: str, base: int) -> None:
         outcome = _edit(runtime, job_id, request_id, base)
     except Exception:
         log.exception("job %s: the edited notes could not be written", job_id)
-        outcome = "failed"
-    if outcome != "done":
-        runtime.storage.delete(revision_prefix(job_id, request_id))
+        outcome = "done" if kept_after_all(runtime, job_id, request_id) else "failed"
     send_reply(runtime.redis, request_id, outcome)
 
 
@@ -44,7 +42,10 @@ def _edit(runtime: Runtime, job_id: str, request_id: str, base: int) -> str:
             new = store_edited(runtime, job, notes, activations, track_names=names, revision=request_id)
     except NotStoredError:
         return "gone"  # deleted in the meantime, or nobody waits any more
-    return "done" if runtime.jobs.add_version(job, version_document(new, utc_now())) else "overtaken"
+    if runtime.jobs.add_version(job, version_document(new, utc_now())):
+        return "done"
+    runtime.storage.delete(revision_prefix(job_id, request_id))
+    return "overtaken"
 
 
 def with_instruments(wanted: list[dict[str, Any]], present: list[dict[str, Any]]) -> list[Note]:

@@ -5,11 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.file_names import stem
 from app.jobs.repository import ResultFiles
 from app.jobs.table import Job
+from app.jobs.versions import versions_of
 from app.options import Options
-from app.storage.interface import result_key
+from app.storage.interface import result_key, revision_prefix
 from app.worker.runtime import Runtime
 from model.note import Note
 from model.note_events import DecodingOptions
@@ -43,6 +46,21 @@ def store_edited(
         )
         files = _put_all(runtime, job.id, revision, folder)
     return ResultFiles(revision=revision, files=files, result={"n_notes": summary.n_notes})
+
+
+def kept_after_all(runtime: Runtime, job_id: str, revision: str) -> bool:
+    """Whether a job names a revision although the note of it went wrong: the database's word may have been lost.
+
+    If it does not, the revision's files are removed; where the table does not tell, they stay until the job is deleted.
+    """
+    try:
+        job = runtime.jobs.get(job_id)
+    except SQLAlchemyError:
+        return False
+    if job is not None and revision in [version.revision for version in versions_of(job)]:
+        return True
+    runtime.storage.delete(revision_prefix(job_id, revision))
+    return False
 
 
 def put_file(runtime: Runtime, key: str, path: Path) -> dict[str, object]:

@@ -164,6 +164,16 @@ def test_a_lease_is_lost_when_it_is_not_renewed_for_its_whole_length(jobs: JobRe
     assert [job.id for job in watch.silent(jobs.running())] == ["a"]
 
 
+def test_a_lease_that_was_renewed_since_it_was_read_is_not_lost(jobs: JobRepository) -> None:
+    jobs.add(make_job())
+    lease = claim(jobs)
+    (read,) = jobs.running()
+    assert jobs.renew(lease, seconds=120)
+    assert not jobs.recover(read, max_attempts=3)
+    (read,) = jobs.running()
+    assert jobs.recover(read, max_attempts=3)
+
+
 def test_a_worker_finds_what_its_predecessor_held(jobs: JobRepository) -> None:
     jobs.add(make_job())
     claim(jobs)

@@ -4,6 +4,7 @@ import csv
 import io
 import wave
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,8 +18,14 @@ from app.jobs.repository import JobRepository
 from app.jobs.versions import MOST_VERSIONS, version_document, versions_of
 from app.queue import build_celery, send_edit
 from app.replies import reply_key
+from app.schema import migrate
+from app.settings import Settings
+from app.storage.interface import activations_key, edit_key, result_key
+from app.worker import edit as editing
 from tests.app.service import Service, finished, read, repository, upload, wait_for
+from tests.app.test_decode import outcome_told, unacknowledged
 from tests.app.test_jobs import AUDIO, claim, make_job, revision, stored
+from tests.app.working import working_process
 from tests.model.signals import TUNE_SECONDS
 
 NOTES = [
@@ -232,3 +239,27 @@ def _with_roll(name: str) -> Any:
     new = revision(name)
     new.files["piano-roll.json"] = {"sha256": name * 8, "size": 9}
     return new
+
+
+def test_an_edit_whose_commit_was_not_acknowledged_keeps_its_files(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(var=tmp_path, redis_url=redis_url)
+    migrate(settings.database)
+    with working_process(settings, "decode") as runtime:
+        runtime.jobs.add(make_job("a"))
+        runtime.jobs.succeed(
+            claim(runtime.jobs, "a"), revision("found"), audio=AUDIO, model_name="m", model_sha256="2" * 64
+        )
+        runtime.storage.put(activations_key("a"), io.BytesIO(b"heard"))
+        runtime.storage.put(result_key("a", "found", "piano-roll.json"), io.BytesIO(b'{"notes": []}'))
+        for name, noted in (("lost", False), ("new", True)):
+            runtime.storage.put(edit_key("a", name), io.BytesIO(b'{"notes": [], "track_names": null}'))
+            runtime.storage.put(result_key("a", name, "notes.mid"), io.BytesIO(b"MThd"))
+            monkeypatch.setattr(editing, "store_edited", lambda *_, name=name, **__: revision(name))
+            with unacknowledged("add_version", noted=noted):
+                editing.edit(runtime, "a", name, 0)
+            assert outcome_told(runtime, name) == ("done" if noted else "failed")
+        assert stored(runtime.jobs).n_versions == 1
+        assert runtime.storage.exists(result_key("a", "new", "notes.mid"))
+        assert not runtime.storage.exists(result_key("a", "lost", "notes.mid"))

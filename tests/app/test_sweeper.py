@@ -3,8 +3,11 @@
 import errno
 import io
 import os
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from celery import Celery
 from redis import Redis
 
 from app.clock import utc_now
-from app.database import open_database, session_factory
+from app.database import BUSY_SECONDS, open_database, session_factory
 from app.heartbeats import end_canary, note_consumption, silence
 from app.jobs.repository import JobRepository
 from app.jobs.states import ErrorCode, Status
@@ -264,3 +267,49 @@ def test_a_round_survives_the_absence_of_redis(
     assert stored(table).status == Status.EXPIRED
     assert "send_canaries" in caplog.text
     celery.close()
+
+
+@contextmanager
+def locked(path: Path, *, seconds: float) -> Iterator[None]:
+    """SQLite's one writer is somebody else, who lets go after a while."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(seconds, connection.execute, ["ROLLBACK"])
+    release.start()
+    yield
+    release.join()
+    connection.close()
+
+
+def test_a_lock_that_outlasts_a_lease_costs_no_run(sweeper: Sweeper, table: JobRepository, settings: Settings) -> None:
+    """Nobody could renew it meanwhile. Not renewed afterwards either, it is lost."""
+    table.add(make_job())
+    table.claim("a", holder="a worker", seconds=60)
+    sweeper.recover_lost_jobs()
+    with locked(Path(settings.database.removeprefix("sqlite:///")), seconds=2 * settings.lease_seconds):
+        time.sleep(1.2 * settings.lease_seconds)
+        sweeper.recover_lost_jobs()
+    assert stored(table).status == Status.RUNNING
+    sweeper.recover_lost_jobs()
+    time.sleep(1.2 * settings.lease_seconds)
+    sweeper.recover_lost_jobs()
+    assert stored(table).status == Status.QUEUED
+
+
+def test_the_log_is_not_emptied_while_somebody_reads_and_nobody_waits_for_it(
+    table: JobRepository, settings: Settings
+) -> None:
+    path = Path(settings.database.removeprefix("sqlite:///"))
+    reader = sqlite3.connect(path, isolation_level=None)
+    table.add(make_job())
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM jobs").fetchone()
+    table.add(make_job("b"))
+    begun = time.monotonic()
+    table.empty_log()
+    assert time.monotonic() - begun < BUSY_SECONDS / 2
+    log = path.with_name(path.name + "-wal")
+    assert log.stat().st_size > 0
+    reader.execute("COMMIT")
+    table.empty_log()
+    assert log.stat().st_size == 0
