@@ -22,9 +22,10 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
+from av.stream import Disposition
 from numpy.typing import NDArray
 
-from model.audio_formats import CODECS, HEAD_BYTES, is_cut_short, sniff_container
+from model.audio_formats import CODECS, HEAD_BYTES, TAG_HEAD_BYTES, is_cut_short, sniff_container, tag_bytes
 from model.errors import (
     DecodeFailedError,
     NoAudioStreamError,
@@ -34,7 +35,8 @@ from model.errors import (
 from model.tuning import A4_HZ
 
 BLOCK_SECONDS = 1.0  # decoded before resampling: blocks of this size cost little memory and few calls
-LEAST_LATE_SECONDS = 0.05  # less is what encoders put before the sound
+LEAST_LATE_SECONDS = 0.002  # less is the rounding of time stamps
+LEAST_GAP_SECONDS = 0.02  # likewise, and what recorders' clocks tremble
 MOST_STREAMS = 100  # in one container; a film with sound in all languages and subtitles has some dozens
 
 # FFmpeg's integer sample formats: full scale, and the value that stands for silence.
@@ -166,6 +168,9 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             self._container.close()
             raise
         self.claimed_seconds = _claimed_seconds(self._container, self._stream)
+        self._missing = 0.0
+        if (n_streams := len(self._container.streams.audio)) > 1:
+            self.summary.warnings.append(f"the file holds {n_streams} sound tracks: the default one was heard")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -199,20 +204,39 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         A second of mp3 is 38 frames. FFmpeg's queue joins them, since numpy takes longer over each than its decoder.
         """
         size = int(BLOCK_SECONDS * self.summary.sr)
-        lead = round(_late_by(self._container, self._stream) * self.summary.sr)
-        for done in range(0, lead, size):
-            yield np.zeros(min(size, lead - done), dtype=np.float32)
-        queue, kind = AudioFifo(), ("", 0)
+        yield from self._silence(_late_by(self._container, self._stream))
+        queue, kind, end = AudioFifo(), ("", 0), None
         for frame in self._frames():
             before, kind = kind, (frame.format.name, frame.layout.nb_channels)
-            if kind != before:  # a queue holds one kind, and does not look at the channels itself
+            gap = self._gap(end, frame.time)
+            if kind != before or gap:  # a queue holds one kind, and does not look at the channels itself
                 yield from _all(queue)
                 queue = AudioFifo()
-            frame.pts = None  # gaps in time do not matter here
+            yield from self._silence(gap)
+            end = None if frame.time is None else frame.time + frame.samples / frame.sample_rate
+            frame.pts = None  # the queue wants none, or all without a gap
             queue.write(frame)
             if queue.samples >= size:
                 yield from _all(queue)
         yield from _all(queue)
+
+    def _gap(self, end: float | None, begin: float | None) -> float:
+        """Seconds without sound between two frames, by the file's own clock.
+
+        None where it would make the recording longer than its header says, or than any may be: the clock is wrong then.
+        """
+        gap = 0.0 if end is None or begin is None else begin - end
+        longest = self.limits.max_seconds if self.claimed_seconds is None else self.claimed_seconds
+        if not LEAST_GAP_SECONDS < gap <= longest - self.summary.duration + 1:
+            return 0.0
+        self._missing += gap
+        return gap
+
+    def _silence(self, seconds: float) -> Iterator[NDArray[np.float32]]:
+        """So much of it at the file's rate, in blocks."""
+        size, n_samples = int(BLOCK_SECONDS * self.summary.sr), round(seconds * self.summary.sr)
+        for done in range(0, n_samples, size):
+            yield np.zeros(min(size, n_samples - done), dtype=np.float32)
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Decoded frames. Packets that do not decode are skipped; a damaged container ends the recording."""
@@ -264,6 +288,8 @@ class AudioReader(AbstractContextManager["AudioReader"]):
     def _check_whole(self) -> None:
         """Refuse a recording without samples; warn of one that is shorter than its header says."""
         found, claimed = self.summary.duration, self.claimed_seconds
+        if self._missing:
+            self.summary.warnings.append(f"{self._missing:.2f} s are missing within the file and count as silence")
         if found == 0:
             raise DecodeFailedError("the file holds an audio stream without a single sample that can be decoded")
         if self._cut_short:
@@ -290,10 +316,13 @@ def _late_by(container: InputContainer, stream: AvAudioStream) -> float:
 
 
 def _head_and_size(file: BinaryIO) -> tuple[bytes, int]:
-    """The first bytes of a file, which is then at its start again, and how many there are in all."""
+    """The first bytes of a file, without an ID3 tag's content, and how many there are in all; left at its start."""
     size = file.seek(0, SEEK_END)
     file.seek(0)
     head = file.read(HEAD_BYTES)
+    if tag := tag_bytes(head):
+        file.seek(tag)
+        head = head[:TAG_HEAD_BYTES] + file.read(HEAD_BYTES)
     file.seek(0)
     return head, size
 
@@ -313,10 +342,11 @@ def _open_container(file: BinaryIO, name: str) -> InputContainer:
 
 
 def _audio_stream(container: InputContainer) -> AvAudioStream:
-    """The first audio stream, which becomes the only one that is read."""
-    if not container.streams.audio:
+    """The audio stream that players play, which becomes the only one that is read."""
+    streams = container.streams.audio
+    if not streams:
         raise NoAudioStreamError("the file has no sound in it: no audio stream was found")
-    return container.streams.audio[0]
+    return next((stream for stream in streams if Disposition.default in stream.disposition), streams[0])
 
 
 def _summary(container: InputContainer, stream: AvAudioStream, limits: AudioLimits) -> AudioSummary:

@@ -7,6 +7,7 @@ bytes. What is not named here is never opened.
 from model.errors import UnsupportedFormatError
 
 HEAD_BYTES = 4096
+TAG_HEAD_BYTES = 10  # of an ID3 tag, before its content
 
 # FFmpeg's names of the decoders that may run. A video's pictures are in none of them and are not looked at.
 CODECS = frozenset(
@@ -39,7 +40,7 @@ def sniff_container(head: bytes) -> str:
     Parameters
     ----------
     head : bytes
-        The first `HEAD_BYTES` bytes of the file, or all of it.
+        The first bytes of the file; of an ID3 tag its head alone, followed by what stands after the tag.
 
     Returns
     -------
@@ -53,9 +54,8 @@ def sniff_container(head: bytes) -> str:
     """
     if not head:
         raise UnsupportedFormatError("the file is empty")
-    if head[:3] == b"ID3":  # a tag that stands before mp3, aac or flac; its size is 4 bytes of 7 bits
-        size = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
-        inner = head[size:]
+    if tag_bytes(head):  # before mp3, aac or flac
+        inner = head[TAG_HEAD_BYTES:]
         return sniff_container(inner) if inner[:4] == b"fLaC" or _is_adts(inner) else "mp3"
     for magic, at, name in SIGNATURES:
         if head[at : at + len(magic)] == magic:
@@ -68,6 +68,14 @@ def sniff_container(head: bytes) -> str:
         "this is not audio of a kind that can be read: wav, aiff, flac, mp3, ogg (Vorbis or Opus), m4a/aac, webm, or "
         "the sound of an mp4 or mkv"
     )
+
+
+def tag_bytes(head: bytes) -> int:
+    """Length of the ID3 tag that a file begins with, 0 if it begins with none: its size is 4 bytes of 7 bits."""
+    if head[:3] != b"ID3":
+        return 0
+    sizes = zip(head[6:TAG_HEAD_BYTES], (21, 14, 7, 0), strict=False)
+    return TAG_HEAD_BYTES + sum((byte & 0x7F) << shift for byte, shift in sizes)
 
 
 def is_cut_short(head: bytes, size: int) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from model.audio import AudioLimits, AudioReader, AudioSummary
@@ -74,14 +75,82 @@ def test_the_sound_of_a_video_is_read(tmp_path: Path) -> None:
     assert len(heard) > 8000
 
 
+@pytest.mark.parametrize("late_seconds", [0.04, 0.5])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_sound_that_begins_after_the_picture_is_heard_where_players_play_it(tmp_path: Path, suffix: str) -> None:
+def test_sound_that_begins_after_the_picture_is_heard_where_players_play_it(
+    tmp_path: Path, suffix: str, late_seconds: float
+) -> None:
     path = tmp_path / f"late.{suffix}"
-    write_video(path, sound=True, late_seconds=0.5)
+    write_video(path, sound=True, late_seconds=late_seconds)
     heard, summary = read(path)
-    assert np.flatnonzero(np.abs(heard) > 0.1)[0] / 16000 == pytest.approx(0.5, abs=0.03)
-    assert summary.duration == pytest.approx(1.5, abs=0.1)
+    assert np.flatnonzero(np.abs(heard) > 0.1)[0] / 16000 == pytest.approx(late_seconds, abs=0.01)
+    assert summary.duration == pytest.approx(1 + late_seconds, abs=0.1)
     assert not summary.warnings
+
+
+def noise_and_tone() -> NDArray[np.float32]:
+    """Four seconds of noise, which no coder makes small, one of silence, and a tone from 5 s on."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 4 * 48000).astype(np.float32)
+    return np.concatenate([noise, np.zeros(48000, np.float32), sine(440, 1.0, sr=48000)])
+
+
+@pytest.mark.parametrize("kind", ["m4a", "opus", "webm", VORBIS])
+def test_what_is_damaged_within_a_file_moves_nothing_behind_it(tmp_path: Path, kind: str) -> None:
+    path = encode(tmp_path / f"a.{kind}", noise_and_tone(), sr=48000, kind=kind)
+    content = bytearray(path.read_bytes())
+    third = len(content) // 3
+    for start in range(third, third + 6000, 2000):
+        content[start : start + 400] = bytes(400)
+    path.write_bytes(content)
+    heard, summary = read(path)
+    assert 4.2 + np.flatnonzero(np.abs(heard[round(4.2 * 16000) :]) > 0.2)[0] / 16000 == pytest.approx(5, abs=0.02)
+    assert any("are missing within the file and count as silence" in warning for warning in summary.warnings)
+    assert not any("cut short" in warning for warning in summary.warnings)
+
+
+@pytest.mark.parametrize(("jump", "seconds"), [(1.0, 3.0), (10_000.0, 2.0)], ids=["a gap", "a clock that is wrong"])
+def test_a_gap_of_a_live_recording_is_silence(tmp_path: Path, jump: float, seconds: float) -> None:
+    path = tmp_path / "live.mka"
+    with av.open(str(path), "w", format="matroska", options={"live": "1"}) as container:
+        stream = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        for start, after in ((0, 0.0), (16000, jump)):
+            wave = (sine(440, 1.0)[None] * 32767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
+            frame.sample_rate, frame.time_base = 16000, Fraction(1, 16000)
+            frame.pts = start + round(after * 16000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    heard, summary = read(path)
+    assert len(heard) == seconds * 16000
+    assert bool(summary.warnings) == (jump == 1.0)
+
+
+def test_of_several_sound_tracks_the_default_one_is_heard(tmp_path: Path) -> None:
+    path = tmp_path / "two.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        streams = [container.add_stream("pcm_s16le", rate=16000, layout="mono") for _ in range(2)]
+        streams[0].disposition, streams[1].disposition = Disposition(0), Disposition.default
+        for stream, wave in zip(streams, (np.zeros(16000), sine(440, 1.0)), strict=True):
+            frame = av.AudioFrame.from_ndarray((wave[None] * 32767).astype(np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 16000, 0, Fraction(1, 16000)
+            container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    heard, summary = read(path)
+    assert np.abs(heard).max() > 0.4
+    assert summary.warnings == ["the file holds 2 sound tracks: the default one was heard"]
+
+
+@pytest.mark.parametrize("kind", ["flac", "aac", "mp3"])
+def test_a_tag_of_any_size_may_stand_before_the_sound(tmp_path: Path, kind: str) -> None:
+    path = encode(tmp_path / f"a.{kind}", sine(440, 1.0, sr=48000), sr=48000, kind=kind)
+    plain, summary = read(path)
+    size = 20_000  # a picture of the cover
+    tag = b"ID3\x04\x00\x00" + bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0)) + bytes(size)
+    path.write_bytes(tag + path.read_bytes())
+    tagged, found = read(path)
+    assert found.codec == summary.codec
+    np.testing.assert_array_equal(tagged, plain)
 
 
 def write_video(path: Path, *, sound: bool, late_seconds: float = 0.0) -> None:
