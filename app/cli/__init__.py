@@ -1,5 +1,6 @@
 """The command line: `amt`. Every command imports what it needs when it runs, so that `amt --help` is quick."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -50,11 +51,13 @@ def transcribe(
     a4_hz: Annotated[
         str | None, typer.Option(help="Concert pitch of the recordings, 390 to 470 Hz; auto finds it.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the results' names.")] = False,
 ) -> None:
     """Transcribe FILEs into MIDI, JSON and CSV, without a server.
 
     One bad file does not stop the others. Exit status: 0 all were transcribed, 1 some were not, 2 wrong usage.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a Ctrl-C: what is unfinished is removed
     spin_briefly()
     keep_one_arena()
     from app.cli.transcribe import UsageError, transcribe_files
@@ -70,7 +73,7 @@ def transcribe(
         "a4_hz": a4_hz,
     }
     try:
-        failed = transcribe_files(read_settings(), files, output, model=model, options=options)
+        failed = transcribe_files(read_settings(), files, output, model=model, options=options, overwrite=overwrite)
     except UsageError as error:
         refuse(str(error))
     raise typer.Exit(1 if failed else 0)

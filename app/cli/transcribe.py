@@ -1,6 +1,8 @@
 """`amt transcribe`: recordings to notes in this process, without a server."""
 
+import errno
 import logging
+import os
 import tempfile
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from app.catalogue import CatalogueError, ModelEntry, file_of, load_catalogue
+from app.file_names import clean_name, stem
 from app.options import HearingRequest, Options
 from app.settings import Settings
 from app.worker.confined.decoder import AudioDecoder, build_audio_decoder
@@ -23,6 +26,7 @@ log = logging.getLogger(__name__)
 
 # What a person gets of a result, by the ending that it has beside the recording's name.
 KEPT = {"notes.mid": ".mid", "piano-roll.json": ".json", "notes.csv": ".csv"}
+LONGEST_STEM = 255 - max(map(len, KEPT.values()))  # bytes; what file systems take of a name
 
 
 class UsageError(Exception):
@@ -36,18 +40,25 @@ def transcribe_files(
     *,
     model: str | None,
     options: dict[str, float | str | None],
+    overwrite: bool,
 ) -> int:
     """Transcribe each file; gives the number of those that failed.
 
     Raises
     ------
     UsageError
-        If there is no such model, an option lies outside its range, or two results would have the same name.
+        If there is no such model, an option lies outside its range, two results would have the same name, or one that
+        of a file that is there.
     """
     entry = _choose_model(settings, model)
     resolved = _resolve(entry, options)
     _require_different_names(files)
-    output.mkdir(parents=True, exist_ok=True)
+    if not overwrite:
+        _require_free_names(files, output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{output} cannot be made a folder: {error.strerror}") from error
     console = Console(stderr=True)
     audio = build_audio_decoder(settings)
     try:
@@ -103,6 +114,10 @@ class _Run:
         return False
 
     def _transcribe(self, path: Path, task: TaskID) -> tuple[ResultSummary, list[str]]:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "this is not a file; save what comes out of it to one first")
+        if len(os.fsencode(path.stem)) > LONGEST_STEM:
+            raise OSError(errno.ENAMETOOLONG, "the name is too long for results beside it")
         # Beside the results, so that the finished files can be renamed into their places.
         with tempfile.TemporaryDirectory(dir=self._output, prefix=".unfinished-") as name:
             folder = Path(name)
@@ -114,8 +129,9 @@ class _Run:
                     on_progress=lambda at: self._bar.update(task, completed=at.seconds_done, total=at.seconds_total),
                     **self._options.for_hearing(),
                 )
+            title = stem(clean_name(path.name))
             decoding = DecodingOptions(**self._options.for_decoding())
-            summary = write_results(activations, folder, options=decoding, tempo=self._options.tempo, title=path.stem)
+            summary = write_results(activations, folder, options=decoding, tempo=self._options.tempo, title=title)
             for kept, ending in KEPT.items():
                 (folder / kept).replace(self._output / (path.stem + ending))
         tuning = [] if heard.a4_hz == A4_HZ else [f"A4 = {heard.a4_hz:g} Hz"]
@@ -152,6 +168,17 @@ def _require_different_names(files: list[Path]) -> None:
                 f"{seen[path.stem]} and {path} would both be written to {path.stem}.mid; call amt once for each"
             )
         seen[path.stem] = path
+
+
+def _require_free_names(files: list[Path], output: Path) -> None:
+    """Beside a recording may lie notes that somebody has made."""
+    for path in files:
+        for ending in KEPT.values():
+            target = output / (path.stem + ending)
+            if target.exists():
+                raise UsageError(
+                    f"{target} is there already; name another folder by -o, or --overwrite it"
+                )
 
 
 def _bar(console: Console) -> Progress:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
+from tests.app.service import wait_for
 
 
 def amt(*words: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +74,51 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path, recording: Path) -> N
     shutil.copy(recording, other)
     run = amt("transcribe", recording, other, "-o", tmp_path / "out")
     assert (run.returncode, "would both be written" in run.stderr) == (2, True)
+
+
+def test_a_file_that_is_there_is_replaced_only_if_told(tmp_path: Path, recording: Path) -> None:
+    """Beside a recording lie the notes that somebody has made of it, under its name."""
+    labels = recording.with_suffix(".mid")
+    labels.write_bytes(b"somebody's work")
+    run = amt("transcribe", recording, "-o", tmp_path)
+    assert (run.returncode, f"{labels} is there already" in run.stderr) == (2, True)
+    assert labels.read_bytes() == b"somebody's work"
+    assert not recording.with_suffix(".json").exists()
+    assert amt("transcribe", recording, "-o", tmp_path, "--overwrite").returncode == 0
+    assert labels.read_bytes().startswith(b"MThd")
+
+
+def test_what_cannot_be_written_or_read_is_said_in_words(tmp_path: Path, recording: Path) -> None:
+    (tmp_path / "file").touch()
+    run = amt("transcribe", recording, "-o", tmp_path / "file")
+    assert (run.returncode, "cannot be made a folder" in run.stderr) == (2, True)
+    os.mkfifo(tmp_path / "pipe.wav")
+    long = recording.rename(tmp_path / ("a" * 251 + ".wav"))
+    run = amt("transcribe", tmp_path / "pipe.wav", long, "-o", tmp_path / "out")
+    assert run.returncode == 1
+    assert "pipe.wav: this is not a file" in run.stderr
+    assert "the name is too long" in run.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+    assert "Traceback" not in run.stderr
+
+
+def test_a_name_in_another_coding_is_a_name(tmp_path: Path, recording: Path) -> None:
+    path = recording.rename(Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xe4r.wav")))
+    run = amt("transcribe", path, "-o", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    assert sorted(found.suffix for found in (tmp_path / "out").iterdir()) == [".csv", ".json", ".mid"]
+
+
+def test_a_run_that_is_ended_leaves_nothing_unfinished(tmp_path: Path, long_tune: bytes) -> None:
+    path = tmp_path / "long.flac"
+    path.write_bytes(long_tune)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "app.cli", "transcribe", str(path), "-o", str(out)]
+    run = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | {"AMT_THREADS": "1"})
+    wait_for(lambda: out.exists() and any(out.iterdir()), what="the folder of what is unfinished")
+    run.terminate()
+    assert run.wait(timeout=30) != 0
+    assert list(out.iterdir()) == []
 
 
 def test_help_names_the_exit_codes() -> None:
