@@ -39,6 +39,7 @@ SIMPLE_VALUES = {
 }
 COMPOUND_VALUES = {2: 1.0, 4: 0.5, 8: 0.0, 12: 1.0, 16: 0.4, 24: 0.0, 48: 0.3, 72: 0.8, 96: 0.5}
 HELD_SPREAD = 0.25  # of the log of the share of its time that a note is held
+TIED = 0.5  # for a note that goes on over a triplet's end
 OFF_GRID = 1.5  # for an end between the places that its onset allows
 TO_NEXT: dict[Detail, float] = {
     "full": 0.7,
@@ -195,12 +196,20 @@ def written_lengths(
     return lengths
 
 
+def tied_values(rest: int) -> dict[int, float]:
+    """Values of notes that go on over ``rest``, the rest of a triplet's beat, for as long as a plain value."""
+    return {rest + value: TIED + rarity for value, rarity in SIMPLE_VALUES.items() if value % PARTS == 0 and rest}
+
+
 def plain_value(start: int, length: float, way: int, metre: Metre) -> int:
     """The likeliest value of about ``length`` parts that is no longer than ``way``."""
     values = COMPOUND_VALUES if metre.compound else SIMPLE_VALUES
-    ternary = start % 8 == 0 and start % PARTS != 0 and not metre.compound
+    # Within a triplet, and where one begins: the next note of the voice comes after a third of the beat or two.
+    ternary = not metre.compound and start % 8 == 0 and (start % PARTS != 0 or way in (8, 16))
+    if ternary:
+        values = {8: 0.3, 16: 0.3} | tied_values(-start % PARTS)
     best, least = way, np.inf
-    for value, rarity in ({8: 0.3, 16: 0.3} if ternary else values).items():
+    for value, rarity in values.items():
         cost = 0.5 * (np.log(length / value) / HELD_SPREAD) ** 2 + rarity
         if (start + value) % (8 if ternary or metre.compound else 6) != 0:
             cost += OFF_GRID

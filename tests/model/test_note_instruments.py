@@ -42,8 +42,9 @@ def unsure(notes: list[Note], odds: list[dict[int, float]], seconds: float) -> A
     return heard
 
 
-@given(st.lists(st.sampled_from(INSTRUMENTS), min_size=1, max_size=12))
+@given(st.lists(st.sampled_from(INSTRUMENTS), min_size=1, max_size=6))
 def test_every_note_gets_the_instrument_that_plays_it(players: list[Instrument]) -> None:
+    players = players * 2
     notes = [
         Note(0.2 + 0.3 * i, 40 + 3 * i, 0.45 + 0.3 * i, program=player.program) for i, player in enumerate(players)
     ]
@@ -70,6 +71,17 @@ def test_a_doubtful_note_goes_to_who_plays_the_piece() -> None:
     assert {note.program for note in found} == {42}
     alone = decode_notes(unsure(notes[9:], odds[9:], 6.0), DecodingOptions())
     assert [note.program for note in alone] == [41]
+
+
+def test_a_few_stray_notes_are_no_instrument() -> None:
+    """Three of thirty notes sound a little more like a viola's; it would get a staff of its own."""
+    notes = [Note(0.2 + 0.3 * i, 40 + i, 0.45 + 0.3 * i) for i in range(30)]
+    odds = [{CELLO: 0.95, VIOLA: 0.02}] * 30
+    odds[5::10] = [{CELLO: 0.02, VIOLA: 0.6}] * 3
+    heard = unsure(notes, odds, 10.0)
+    assert {note.program for note in decode_notes(heard, DecodingOptions())} == {42}
+    told = decode_notes(heard, DecodingOptions(instruments=("viola", "cello")))
+    assert [note.program for note in told].count(41) == 3
 
 
 def test_two_instruments_that_both_play_stay_apart() -> None:

@@ -94,6 +94,37 @@ def test_triplets_are_thirds_of_a_beat() -> None:
     assert [(n.onset - round(at), n.duration) for n in found] == [(i * third, third) for i in range(3)]
 
 
+def in_triplets(held: float, *, last: float | None = None) -> list[Note]:
+    """Bars of four beats at 100: a triplet on each, the last beat plain; or one on the first, its last note held."""
+    beat, notes = 0.6, []
+    for start in np.arange(4) * 4 * beat + 0.5:
+        for number in range(1 if last else 3):
+            thirds = start + beat * (number + np.arange(3) / 3)
+            lengths = [held / 3] * 2 + [last or held / 3]
+            notes += [
+                Note(float(onset), 60 + 2 * k, float(onset + beat * length))
+                for k, (onset, length) in enumerate(zip(thirds, lengths, strict=True))
+            ]
+        notes.append(Note(float(start + 3 * beat), 67, float(start + 3.9 * beat)))
+    return notes
+
+
+@pytest.mark.parametrize("held", [0.3, 0.45, 0.6, 0.9])
+def test_short_notes_of_a_triplet_are_thirds_of_a_beat_too(held: float) -> None:
+    rhythm = analyse(in_triplets(held), overrides=NotationOptions(tempo=100, metre=(4, 4)))
+    written = [n.duration for n in rhythm.notes][:-1]  # nothing tells how long the last one is meant
+    assert written == (([Fraction(1, 3)] * 9 + [Fraction(1)]) * 4)[:-1]
+
+
+def test_a_triplets_last_note_may_go_on_over_its_beat() -> None:
+    """Held to the last beat it is a third and two quarters, tied."""
+    rhythm = analyse(in_triplets(0.9, last=7 / 3 - 0.05), overrides=NotationOptions(tempo=100, metre=(4, 4)))
+    assert [n.duration for n in rhythm.notes] == [Fraction(1, 3), Fraction(1, 3), Fraction(7, 3), Fraction(1)] * 4
+    # Ended after its first quarter it is that much, though nothing follows at once.
+    rhythm = analyse(in_triplets(0.9, last=4 / 3 - 0.2), overrides=NotationOptions(tempo=100, metre=(4, 4)))
+    assert [n.duration for n in rhythm.notes] == [Fraction(1, 3), Fraction(1, 3), Fraction(4, 3), Fraction(1)] * 4
+
+
 def test_a_ritardando_is_in_the_tempo_curve_and_not_in_the_notes(ode_rhythm: Rhythm) -> None:
     def slower(time: float) -> float:
         return time + 0.004 * max(0.0, time - 20) ** 2
