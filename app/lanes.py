@@ -1,7 +1,8 @@
 """Which queues there are, by their names: for those, too, who need neither the job table nor Celery.
 
 Recordings have a lane each for the usual and, where a length is set, for long ones. Decoding stored activations again
-(under a second) has a queue of its own, so that it never waits behind a recording.
+and saving edits (under a second) have a queue of their own, so that they never wait behind a recording; and scores have
+one, as that of a long piece takes ten seconds.
 """
 
 from enum import StrEnum
@@ -15,6 +16,7 @@ class Lane(StrEnum):
 
 
 DECODE = "decode"
+SCORE = "score"
 
 
 def lanes_above(long_seconds: float | None) -> tuple[Lane, ...]:

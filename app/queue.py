@@ -11,13 +11,12 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from redis import Redis, RedisError
 
-from app.lanes import DECODE, Lane
+from app.lanes import DECODE, SCORE, Lane
 from app.logs import present_request_id
 from app.settings import Settings
 
 TRANSCRIBE = "transcribe"  # the task on every lane, and the lane of those that are not long
-EDIT = "edit"  # tasks on the queue of decodings, which are as short
-SCORE = "score"
+EDIT = "edit"  # on the queue of decodings, which are as short
 CANARY = "canary"
 CHECK_MODELS = "check_models"
 # Above the wall clock that the job itself keeps (app.worker.watch), which is the one that normally ends it.
@@ -98,7 +97,7 @@ def send_score(
         SCORE,
         args=[job_id, request_id, revision, notation],
         task_id=request_id,
-        queue=DECODE,
+        queue=SCORE,
         expires=expires,
         retry=False,
     )

@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.cores import usable_cores
-from app.lanes import DECODE, Lane, lanes_above
+from app.lanes import DECODE, SCORE, Lane, lanes_above
 
 PREFIX = "AMT_"
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included; some room for temporary suffixes.
@@ -262,7 +262,7 @@ class Settings(BaseSettings):
     @property
     def queues(self) -> tuple[str, ...]:
         """Every queue that has to be worked on."""
-        return (*(lane.value for lane in self.lanes), DECODE)
+        return (*(lane.value for lane in self.lanes), DECODE, SCORE)
 
     def threads_each(self, processes: int) -> int:
         """Threads of one network run where so many processes of this machine transcribe."""

@@ -106,13 +106,13 @@ def api() -> None:
 @cli.command()
 def worker(
     queue: Annotated[
-        Literal["transcribe", "transcribe-long", "decode"], typer.Option(help="What to work on.")
+        Literal["transcribe", "transcribe-long", "decode", "score"], typer.Option(help="What to work on.")
     ] = "transcribe",
 ) -> None:
     """Run a worker.
 
-    `transcribe` runs the network, `transcribe-long` does so for recordings above AMT_LONG_SECONDS, `decode` only
-    decodes stored activations again.
+    `transcribe` runs the network, `transcribe-long` does so for recordings above AMT_LONG_SECONDS, `decode` decodes
+    stored activations again and saves edits, `score` writes and engraves scores.
     """
     from app.worker.main import run_worker
 
@@ -170,7 +170,8 @@ def preflight() -> None:
 @cli.command()
 def health(
     part: Annotated[
-        Literal["api", "transcribe", "transcribe-long", "decode", "sweeper"], typer.Argument(help="Which part.")
+        Literal["api", "transcribe", "transcribe-long", "decode", "score", "sweeper"],
+        typer.Argument(help="Which part."),
     ],
 ) -> None:
     """Ask one part whether it works, as a container's health check does.

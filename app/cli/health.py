@@ -10,7 +10,7 @@ from app.connections import open_redis
 from app.heartbeats import SWEEPER, canary_waits, silence
 from app.settings import Settings
 
-Part = Literal["api", "transcribe", "transcribe-long", "decode", "sweeper"]
+Part = Literal["api", "transcribe", "transcribe-long", "decode", "score", "sweeper"]
 HEALTHY, UNHEALTHY = 0, 1
 # The part is deaf: messages wait for it, Redis answers, and it takes none. Only a new start cures that.
 DEAF = 3

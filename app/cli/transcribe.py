@@ -176,9 +176,7 @@ def _require_free_names(files: list[Path], output: Path) -> None:
         for ending in KEPT.values():
             target = output / (path.stem + ending)
             if target.exists():
-                raise UsageError(
-                    f"{target} is there already; name another folder by -o, or --overwrite it"
-                )
+                raise UsageError(f"{target} is there already; name another folder by -o, or --overwrite it")
 
 
 def _bar(console: Console) -> Progress:

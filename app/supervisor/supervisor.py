@@ -21,7 +21,7 @@ from redis import Redis, RedisError
 
 from app.connections import open_redis
 from app.heartbeats import forget_consumption
-from app.lanes import DECODE
+from app.lanes import DECODE, SCORE
 from app.settings import Settings, child_environment
 from app.stop_signals import TICK, StopSignals
 from app.supervisor.deafness import Deafness
@@ -209,7 +209,7 @@ def parts(settings: Settings) -> list[tuple[str, list[str], float]]:
     """
     return [
         *((lane.value, ["worker", "--queue", lane.value], 20.0) for lane in settings.lanes),
-        (DECODE, ["worker", "--queue", DECODE], 10.0),
+        *((queue, ["worker", "--queue", queue], 10.0) for queue in (DECODE, SCORE)),
         ("api", ["api"], 8.0),
         ("sweeper", ["sweeper"], 5.0),
     ]

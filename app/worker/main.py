@@ -17,11 +17,11 @@ from app.cores import spin_briefly
 from app.database import open_database, session_factory
 from app.heartbeats import consuming, end_canary, note_consumption
 from app.jobs.repository import JobRepository
-from app.lanes import DECODE, Lane
+from app.lanes import DECODE, SCORE, Lane
 from app.logs import begin_work
 from app.metrics import note_memory
 from app.process import die_with_parent
-from app.queue import CANARY, CHECK_MODELS, EDIT, SCORE, TRANSCRIBE, build_celery
+from app.queue import CANARY, CHECK_MODELS, EDIT, TRANSCRIBE, build_celery
 from app.settings import Settings
 from app.tracing import open_tracing
 from app.worker.runtime import Runtime, build_runtime, worker_name
@@ -102,6 +102,7 @@ class Worker:
             # Asked again by its caller if it is lost; given out twice it could undo a later one.
             self.celery.task(self._decode, name=DECODE, acks_late=False, time_limit=DECODE_LIMIT)
             self.celery.task(self._edit, name=EDIT, acks_late=False, time_limit=DECODE_LIMIT)
+        if self.queue in (DECODE, SCORE):  # an API of an earlier version sends scores to the queue of decodings
             self.celery.task(self._score, name=SCORE, acks_late=False, time_limit=DECODE_LIMIT)
 
     def _start_child(self, parent: int, **_: Any) -> None:

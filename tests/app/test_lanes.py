@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -152,6 +153,7 @@ def test_every_queue_is_tried(settings: Settings, table: JobRepository, redis: R
         "transcribe": 1,
         "transcribe-long": 1,
         "decode": 1,
+        "score": 1,
     }
 
 
@@ -160,9 +162,10 @@ def test_a_lost_long_job_is_announced_to_the_workers_of_its_lane(
 ) -> None:
     table.add(make_job("long", seconds_expected=3600.0))
     table.claim("long", holder="me", seconds=60)
-    eager = sweeper(settings.model_copy(update={"lease_seconds": 0.0}), table, redis)
-    eager.recover_lost_jobs()
-    eager.recover_lost_jobs()
+    watching = sweeper(settings, table, redis)
+    watching.recover_lost_jobs()
+    time.sleep(1.2 * settings.lease_seconds)
+    watching.recover_lost_jobs()
     assert stored(table, "long").status == Status.QUEUED
     assert announced_jobs(redis, Lane.LONG) == {"long"}
     assert redis.llen(Lane.USUAL.value) == 0
@@ -188,7 +191,8 @@ def test_uploads_are_announced_and_counted_by_lane(redis_url: str, redis: Redis,
             assert value(found, "amt_queue_age_seconds", queue=queue) > 0
             assert value(found, "amt_queue_messages", queue=queue) == 2
         wrong = client.get("/readyz").json()["errors"]
-        assert [one["field"] for one in wrong] == ["transcribe worker", "transcribe-long worker", "decode worker"]
+        queues = ("transcribe", "transcribe-long", "decode", "score")
+        assert [one["field"] for one in wrong] == [f"{queue} worker" for queue in queues]
 
 
 def test_a_worker_of_a_queue_that_nothing_comes_into_does_not_start(redis_url: str) -> None:

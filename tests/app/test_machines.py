@@ -119,7 +119,7 @@ def workers(machine: OtherMachine, shared: Shared) -> Iterator[list[Service]]:
             over.enter_context(
                 _started(RemotePart, words=("worker", "--queue", queue), settings=shared.settings, enter=machine.enter)
             )
-            for queue in ("transcribe", "decode")
+            for queue in ("transcribe", "decode", "score")
         ]
 
 

@@ -34,7 +34,8 @@ def test_accepted_job_says_where_it_is(client: httpx.Client, tune: bytes) -> Non
 def test_finished_job_describes_itself(done: dict[str, Any]) -> None:
     assert done["status"] == "succeeded", done["error"]
     assert done["progress"]["percent"] == 100
-    assert done["audio"] == {"duration": 12.0, "sr": 16000, "channels": 1, "codec": "pcm_s16le", "container": "wav"}
+    found = {"duration": 12.0, "sr": 16000, "channels": 1, "codec": "pcm_s16le", "container": "wav", "a4_hz": 440.0}
+    assert done["audio"] == found
     assert done["options"]["tempo"] == 90
     assert done["error"] is None
     assert done["created_at"] <= done["started_at"] <= done["finished_at"] < done["expires_at"]
@@ -151,4 +152,5 @@ def test_health(client: httpx.Client) -> None:
     ready = client.get("/readyz")
     assert ready.status_code == 200
     assert set(ready.json()["checks"].values()) == {"ok"}
-    assert set(ready.json()["checks"]) == {"database", "redis", "storage", "transcribe worker", "decode worker"}
+    workers = {f"{queue} worker" for queue in ("transcribe", "decode", "score")}
+    assert set(ready.json()["checks"]) == {"database", "redis", "storage"} | workers

@@ -1,7 +1,9 @@
 """Scores: made when asked for, for every version and every override, and guarded like all results."""
 
 import io
+import os
 import re
+import signal
 import xml.etree.ElementTree as ET
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -117,6 +119,21 @@ def test_an_edited_version_has_a_score_of_its_own(client: httpx.Client, tune: by
     assert told(client, job, version="newest", detail="full") == told(client, job, version=1, detail="full")
     assert len(told(client, job, detail="full")["notes"]) == job["result"]["n_notes"]
     assert score(client, job, version=7).status_code == 404
+
+
+def test_a_score_that_takes_long_holds_up_no_decoding(client: httpx.Client, service: Service, tune: bytes) -> None:
+    job = finished(client, upload(client, tune))
+    engraver = service.child("worker", "--queue score")
+    with ThreadPoolExecutor() as pool:
+        os.kill(engraver, signal.SIGSTOP)
+        try:
+            waiting = pool.submit(score, client, job)
+            assert client.post(job["links"]["decode"], json={"lowest_pitch": 60}).status_code == 200
+            save(client, job, NOTES)
+            assert not waiting.done()
+        finally:
+            os.kill(engraver, signal.SIGCONT)
+        assert waiting.result().status_code == 200
 
 
 def test_a_new_decoding_has_a_new_score(client: httpx.Client, tune: bytes) -> None:

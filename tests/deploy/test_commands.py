@@ -53,7 +53,7 @@ def test_every_password_that_crosses_a_network_is_looked_at() -> None:
     assert weaknesses(Settings(redis_url=f"redis://:{GOOD}@redis")) == []
 
 
-@pytest.mark.parametrize("part", ["transcribe", "decode", "sweeper"])
+@pytest.mark.parametrize("part", ["transcribe", "decode", "score", "sweeper"])
 def test_health_is_seen_in_what_was_consumed(
     redis: Redis, redis_url: str, part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ from app.settings import Settings
 from app.supervisor.supervisor import parts
 from tests.deploy.compose import GOOD, ROOT, compose, document, services
 
-OURS = {"preflight", "migrate", "api", "worker", "worker-long", "decoder", "sweeper", "worker-gpu"}
+OURS = {"preflight", "migrate", "api", "worker", "worker-long", "decoder", "engraver", "sweeper", "worker-gpu"}
 ONCE = {"preflight", "migrate"}
 
 
@@ -71,7 +71,7 @@ def test_only_api_edge_and_dashboard_are_published(stack: dict[str, dict[str, An
 def test_workers_have_no_way_out(stack: dict[str, dict[str, Any]]) -> None:
     networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["networks"]
     inside = {name for name, network in networks.items() if (network or {}).get("internal")}
-    for name in ("worker", "worker-long", "decoder", "worker-gpu", "postgres", "redis", "migrate"):
+    for name in ("worker", "worker-long", "decoder", "engraver", "worker-gpu", "postgres", "redis", "migrate"):
         assert set(stack[name]["networks"]) <= inside, name
     assert stack["preflight"]["network_mode"] == "none"
     assert set(stack["sweeper"]["networks"]) - inside == {"egress"}
@@ -79,7 +79,7 @@ def test_workers_have_no_way_out(stack: dict[str, dict[str, Any]]) -> None:
 
 def test_with_a_bucket_workers_get_one() -> None:
     stack = services(files=("docker/compose.bucket.yml",))
-    for name in ("worker", "worker-long", "decoder", "worker-gpu"):
+    for name in ("worker", "worker-long", "decoder", "engraver", "worker-gpu"):
         assert set(stack[name]["networks"]) == {"back", "egress"}
 
 
