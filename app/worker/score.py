@@ -48,12 +48,12 @@ def _score(runtime: Runtime, job_id: str, revision: str, wanted: Notation) -> st
         return "done"
     try:
         with runtime.storage.local_copy(result_key(job_id, revision, PIANO_ROLL)) as path:
-            notes = _read_notes(path)
+            roll = json.loads(path.read_bytes())
     except NotStoredError:
         return "gone"  # deleted in the meantime
     if len(list(runtime.storage.folders(scores_prefix(job_id, revision)))) >= MOST_SCORES:
         runtime.storage.delete(scores_prefix(job_id, revision))
-    _store(runtime, job, revision, wanted, notes)
+    _store(runtime, job, revision, wanted, roll)
     present = runtime.jobs.get(job_id)
     if present is None or not _has(present, revision):
         runtime.storage.delete(revision_prefix(job_id, revision))
@@ -61,10 +61,11 @@ def _score(runtime: Runtime, job_id: str, revision: str, wanted: Notation) -> st
     return "done"
 
 
-def _store(runtime: Runtime, job: Job, revision: str, wanted: Notation, notes: list[Note]) -> None:
+def _store(runtime: Runtime, job: Job, revision: str, wanted: Notation, roll: dict[str, Any]) -> None:
+    rhythm, names = analyse(_notes(roll), overrides=_options(wanted)), roll.get("track_names")
     with tempfile.TemporaryDirectory(dir=runtime.settings.temporary, prefix="score-") as name:
         folder = Path(name)
-        write_score(analyse(notes, overrides=_options(wanted)), folder, title=stem(job.file_name))
+        write_score(rhythm, folder, title=stem(job.file_name), track_names=names)
         facts = {
             path.name: put_file(runtime, score_key(job.id, revision, wanted.digest, path.name), path)
             for path in sorted(folder.iterdir())
@@ -77,10 +78,9 @@ def _has(job: Job, revision: str) -> bool:
     return job.status == Status.SUCCEEDED and revision in [version.revision for version in versions_of(job)]
 
 
-def _read_notes(path: Path) -> list[Note]:
+def _notes(roll: dict[str, Any]) -> list[Note]:
     """The notes of a piano roll; what else it says of a note is for others."""
-    notes = json.loads(path.read_bytes())["notes"]
-    return [Note(**{name: value for name, value in note.items() if name in NOTE_FIELDS}) for note in notes]
+    return [Note(**{name: value for name, value in note.items() if name in NOTE_FIELDS}) for note in roll["notes"]]
 
 
 def _options(wanted: Notation) -> NotationOptions:

@@ -5,6 +5,7 @@ per program. Notes lie exactly on ticks of the grid. The tempo map plays them wh
 microsecond a quarter. `model.midi` writes the other file: the notes as they were played, on no grid.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import mido
@@ -16,7 +17,9 @@ from model.note import Note
 SLOWEST = 2**24 - 1  # microseconds a quarter: the file has three bytes
 
 
-def to_quantized_midi(rhythm: Rhythm, *, title: str = "") -> mido.MidiFile:
+def to_quantized_midi(
+    rhythm: Rhythm, *, title: str = "", track_names: Mapping[str, str] | None = None
+) -> mido.MidiFile:
     """Build the file.
 
     Tick 0 is the beginning of the first bar that has a note, an upbeat's bar too: bars in the file are bars of the
@@ -27,6 +30,8 @@ def to_quantized_midi(rhythm: Rhythm, *, title: str = "") -> mido.MidiFile:
     rhythm : Rhythm
     title : str
         Name of the first track.
+    track_names : mapping from str to str, optional
+        Names of other tracks, by the instrument's name; a track without one is called after its instrument.
 
     Returns
     -------
@@ -40,7 +45,7 @@ def to_quantized_midi(rhythm: Rhythm, *, title: str = "") -> mido.MidiFile:
         Note(float(note.onset - origin), note.pitch, float(note.end - origin), note.velocity, program=note.program)
         for note in rhythm.notes
     ]
-    file = to_midi(notes, tempo=60)
+    file = to_midi(notes, tempo=60, track_names=track_names)
     file.tracks[0] = _conductor(rhythm, origin, title)
     return file
 

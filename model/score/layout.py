@@ -1,10 +1,11 @@
 """Quantised notes laid out as parts, staves, voices and bars: all that a page shows, in plain types."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from model.instruments import instrument_name
 from model.notation.types import Key, Metre, QuantizedNote, Rhythm
 from model.score.grid import BarGrid
 from model.score.parts import TWO_STAVES, Clef, clefs_of, part_name, part_order
@@ -65,7 +66,7 @@ class Score:
     parts: tuple[Part, ...]
 
 
-def lay_out(rhythm: Rhythm, *, title: str = "") -> Score:
+def lay_out(rhythm: Rhythm, *, title: str = "", track_names: Mapping[str, str] | None = None) -> Score:
     """From quantised notes to a score.
 
     Parameters
@@ -73,6 +74,8 @@ def lay_out(rhythm: Rhythm, *, title: str = "") -> Score:
     rhythm : Rhythm
     title : str
         Stands above the first system.
+    track_names : mapping from str to str, optional
+        Names of parts, by the instrument's name; a part without one is called after its instrument.
     """
     notes = sorted(rhythm.notes, key=lambda note: (note.onset, note.pitch))
     spelled = spell([note.pitch for note in notes], rhythm.key)
@@ -81,7 +84,8 @@ def lay_out(rhythm: Rhythm, *, title: str = "") -> Score:
         by_program[note.program].append((note, spelling))
     bars, grid = bars_of(notes, rhythm.metre), BarGrid(rhythm.metre)
     programs = sorted(by_program or [0], key=part_order)
-    parts = tuple(_part(program, by_program[program], bars, grid) for program in programs)
+    named = {program: (track_names or {}).get(instrument_name(program)) or part_name(program) for program in programs}
+    parts = tuple(_part(program, named[program], by_program[program], bars, grid) for program in programs)
     return Score(title, rhythm.tempo, rhythm.metre, rhythm.key, grid, bars, parts)
 
 
@@ -102,7 +106,9 @@ def bars_of(notes: Iterable[QuantizedNote], metre: Metre) -> tuple[Bar, ...]:
     return tuple(bars)
 
 
-def _part(program: int, notes: Sequence[tuple[QuantizedNote, Spelling]], bars: Sequence[Bar], grid: BarGrid) -> Part:
+def _part(
+    program: int, name: str, notes: Sequence[tuple[QuantizedNote, Spelling]], bars: Sequence[Bar], grid: BarGrid
+) -> Part:
     n_staves = 2 if program in TWO_STAVES or any(note.staff for note, _ in notes) else 1
     staves: list[list[StaffBar]] = []
     first_voice = 1
@@ -121,4 +127,4 @@ def _part(program: int, notes: Sequence[tuple[QuantizedNote, Spelling]], bars: S
         staves.append(staff_bars)
         first_voice += max(VOICES_A_STAFF, len(voices))
     clefs = clefs_of(program, [note.pitch for note, _ in notes], n_staves=n_staves)
-    return Part(program, part_name(program), clefs, tuple(zip(*staves, strict=True)))
+    return Part(program, name, clefs, tuple(zip(*staves, strict=True)))

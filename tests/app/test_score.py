@@ -136,6 +136,17 @@ def test_a_score_that_takes_long_holds_up_no_decoding(client: httpx.Client, serv
         assert waiting.result().status_code == 200
 
 
+def test_a_renamed_track_is_a_part_of_that_name(client: httpx.Client, tune: bytes) -> None:
+    job = finished(client, upload(client, tune))
+    roll = {"notes": [NOTES[0] | {"program": 40}, NOTES[1] | {"program": 42}], "track_names": {"violin": "Violin I"}}
+    assert client.put(job["links"]["notes"], json=roll, headers={"If-Match": "*"}).status_code == 200
+    assert [part["name"] for part in told(client, job, version=1)["parts"]] == ["Violin I", "Cello"]
+    assert "<part-name>Violin I</part-name>" in score(client, job, "score.musicxml", version=1).text
+    quantized = score(client, job, "midi", version=1, quantized=True).content
+    names = [track.name for track in mido.MidiFile(file=io.BytesIO(quantized)).tracks]
+    assert names[1:] == ["Violin I", "Cello"]
+
+
 def test_a_new_decoding_has_a_new_score(client: httpx.Client, tune: bytes) -> None:
     job = finished(client, upload(client, tune))
     before = told(client, job, detail="full")

@@ -157,7 +157,7 @@ def test_a_silent_queue_gets_one_canary(sweeper: Sweeper, settings: Settings, re
     end_canary(redis, DECODE)
     end_canary(redis, TRANSCRIBE)
     sweeper.send_canaries()
-    assert [redis.llen(queue) for queue in settings.queues] == [2, 1]
+    assert [redis.llen(queue) for queue in settings.queues] == [2, 1, 1]
     quiet = silence(redis, DECODE)
     assert quiet is not None
     assert quiet < 60

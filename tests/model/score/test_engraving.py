@@ -14,6 +14,7 @@ from model.score.engraving import EngravingError, engrave
 from model.score.files import write_score
 from model.score.layout import lay_out
 from model.score.musicxml import to_musicxml
+from model.score.plain_svg import ems
 from tests.model.score.music import PIANO, rhythm_of, rhythms
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -54,6 +55,15 @@ def test_a_page_needs_no_style_no_font_and_no_other_file() -> None:
     assert "<script>é & 夜曲" in texts
     assert any(re.fullmatch(r"\s*=\s*120", text) for text in texts), "the note before it is drawn"
     assert all(ord(sign) < 0xE000 or ord(sign) > 0xF8FF for text in texts for sign in text)
+
+
+@pytest.mark.parametrize("title", ["Sonata No. 8 in C minor, Op. 13, II. Adagio cantabile, " * 3, "夜曲" * 50])
+def test_a_long_title_fits_its_line(title: str) -> None:
+    (page,) = engrave(to_musicxml(lay_out(rhythm_of([(0, 4, 61)], program=PIANO), title=title)))
+    (line,) = [text for text in fromstring(page).iter(f"{SVG}text") if text.get("text-anchor") == "middle"]
+    (piece,) = line
+    assert (piece.text or "").strip() == title.strip()
+    assert float(piece.get("font-size", 0)) * ems(title) <= 2.05 * float(line.get("x", 0))
 
 
 def test_the_files_of_a_score(tmp_path: Path) -> None:
