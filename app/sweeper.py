@@ -50,6 +50,7 @@ ABANDONED_SECONDS = 86_400
 HOUSEKEEPING_SECONDS = 60.0
 WALK_SECONDS = 3600.0  # from one walk through the whole store to the next; a bucket counts each request
 LOOKED_UP_AT_ONCE = 500
+TURN_SECONDS = 3600.0  # who had a turn and no other for so long comes first all the same
 # Messages sent again in one round; a flushed queue of thousands must not keep a round from its other steps.
 RESENT_AT_ONCE = 500
 
@@ -156,6 +157,7 @@ class Sweeper:
             self._count("expired", expired)
         long_ago = now - timedelta(days=self._settings.retention_days)
         self._jobs.forget_expired(long_ago)
+        self._jobs.forget_turns(now - timedelta(seconds=TURN_SECONDS))
         self._webhooks.forget(long_ago)
 
     def remove_files(self) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection, Engine, Select, Table, select
 
 from app.backup.layout import (
     FORMAT,
@@ -30,6 +30,7 @@ from app.backup.layout import (
 from app.clock import utc_now
 from app.database import is_current
 from app.jobs import webhook_tables  # noqa: F401  all tables that belong to Base are saved
+from app.jobs.states import Status
 from app.jobs.table import SCHEMA_REVISION, Base, Job
 from app.keys import table as _keys  # noqa: F401
 from app.served.table import AddedModel
@@ -81,9 +82,14 @@ def _write_tables(engine: Engine, folder: Path) -> None:
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[str]:
-    found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
+    found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(_worth_keeping(table))
     for row in found.mappings():
         yield _line(dict(row))
+
+
+def _worth_keeping(table: Table) -> Select[Any]:
+    """Its rows without those of deleted jobs."""
+    return select(table).where(JOBS.c.status != Status.DELETED) if table is JOBS else select(table)
 
 
 def _copy_files(engine: Engine, storage: Storage, folder: Path, table: Table, files_of: FilesOf) -> int:
@@ -125,7 +131,7 @@ def _copied(storage: Storage, files: Iterable[str], folder: Path) -> bool:
 def _fresh(engine: Engine, table: Table, key: str) -> dict[str, Any] | None:
     (column,) = table.primary_key
     with engine.connect() as connection:
-        row = connection.execute(select(table).where(column == key)).mappings().first()
+        row = connection.execute(_worth_keeping(table).where(column == key)).mappings().first()
         return None if row is None else json.loads(_line(dict(row)))
 
 

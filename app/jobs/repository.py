@@ -20,6 +20,18 @@ from app.jobs.table import Job, is_value
 from app.jobs.webhook_tables import write_deliveries
 
 ALL_JOBS: ColumnElement[bool] = true()
+# What a row says that says nothing any more of its recording.
+NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("owner", "request_key", "request_sha256", "request_id", "traceparent")),
+    **dict.fromkeys(("audio", "revision", "files", "result", "error_code", "error_message")),
+    "file_name": "",
+    "file_bytes": 0,
+    "file_sha256": "",
+    "options": {},
+    "versions": [],
+    "n_versions": 0,
+    "files_gone": True,
+}
 NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_holder": None, "lease_expires_at": None}
 
 
@@ -77,9 +89,12 @@ class JobRepository:
 
     def count_by_state(self) -> Sequence[tuple[str, str | None, int]]:
         """How many jobs there are of each status and error code."""
-        query = select(Job.status, Job.error_code, func.count()).group_by(Job.status, Job.error_code)
+        query = select(Job.status, Job.error_code, func.count()).where(Job.status != Status.DELETED)
         with self._sessions() as session:
-            return [(str(status), code, number) for status, code, number in session.execute(query)]
+            return [
+                (str(status), code, number)
+                for status, code, number in session.execute(query.group_by(Job.status, Job.error_code))
+            ]
 
     def waiting(self, among: ColumnElement[bool] = ALL_JOBS) -> Waiting:
         """How long the queue is, and how old."""
@@ -116,12 +131,23 @@ class JobRepository:
 
     def mark_deleted(self, job_id: str) -> bool:
         """Hide a finished job. Its row goes when its files are gone."""
-        return self._update([Job.id == job_id, Job.status.not_in(ACTIVE)], {"status": Status.DELETED})
+        return self._update(
+            [Job.id == job_id, Job.status.not_in((*ACTIVE, Status.DELETED))], {"status": Status.DELETED}
+        )
 
     def remove(self, job_id: str) -> bool:
-        """Remove the row of a deleted job."""
+        """Remove all that a deleted job's row says, but for whose turn it had and when, which outlives it a while."""
+        deleted = (Job.id == job_id, Job.status == Status.DELETED)
         with self._sessions.begin() as session:
-            return _changed(session.execute(delete(Job).where(Job.id == job_id, Job.status == Status.DELETED)))
+            never_ran = delete(Job).where(*deleted, Job.started_at.is_(None))
+            emptied = update(Job).where(*deleted).values(**NOTHING)
+            return _changed(session.execute(never_ran)) or _changed(session.execute(emptied))
+
+    def forget_turns(self, before: datetime) -> None:
+        """Remove what is left of deleted jobs that were started before a moment."""
+        with self._sessions.begin() as session:
+            gone = (Job.status == Status.DELETED, Job.files_gone.is_(True), Job.started_at < before)
+            session.execute(delete(Job).where(*gone))
 
     def replace_results(self, job_id: str, *, replaced: str | None, new: ResultFiles, options: dict[str, Any]) -> bool:
         """Put a new revision in the place of the one named `replaced`, all or nothing."""

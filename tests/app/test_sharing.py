@@ -24,7 +24,7 @@ from app.errors import TooManyRequests
 from app.jobs.lanes import Lanes
 from app.jobs.repository import JobRepository
 from app.jobs.sharing import SharingRepository
-from app.jobs.states import Status
+from app.jobs.states import ErrorCode, Status
 from app.keys.repository import KeyRepository
 from app.keys.table import Scope
 from app.lanes import Lane
@@ -103,6 +103,26 @@ def test_places_follow_who_was_served_last(jobs: JobRepository, sharing: Sharing
     jobs.claim(first, holder="me", seconds=60)
     assert [sharing.position(stored(jobs, job_id)) for job_id in ("b1", "a2", "b2", "a3", "b3")] == [1, 2, 3, 4, 5]
     assert worked_off(jobs, sharing) == ["b1", "a2", "b2", "a3", "b3"]
+
+
+def test_a_turn_outlives_the_deletion_of_its_job(jobs: JobRepository, sharing: SharingRepository) -> None:
+    """Who deletes each job once it is done does not come first for that."""
+    wait_in_line(jobs, ANNA, "a1", "a2")
+    wait_in_line(jobs, BEN, "b1", "b2", after=100)
+    for job_id in ("a1", "b1"):
+        lease = jobs.claim(job_id, holder="me", seconds=60)
+        assert lease is not None
+        assert jobs.fail(lease, ErrorCode.INTERNAL, "a private name")
+    assert jobs.mark_deleted("b1")
+    assert jobs.remove("b1")
+    left = stored(jobs, "b1")
+    assert (left.file_name, left.owner, left.error_message, left.file_sha256) == ("", None, None, "")
+    assert sharing.next_job(Lane.USUAL) == "a2"
+    jobs.forget_turns(utc_now() - timedelta(hours=1))
+    assert sharing.next_job(Lane.USUAL) == "a2"
+    jobs.forget_turns(utc_now())
+    assert jobs.get("b1") is None
+    assert sharing.next_job(Lane.USUAL) == "b2"
 
 
 # What each has taken up --------------------------------------------------------------------------------------------
