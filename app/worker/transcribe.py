@@ -181,7 +181,7 @@ class _Run:
         begun = time.monotonic()
         with runtime.tracing.span("writing"):
             audio = _audio_document(summary) | {"peaks": put_file(runtime, peaks_key(job.id), heard.peaks)}
-            files = _store(runtime, job, heard.activations, summary.warnings)
+            files = _store(runtime, job, heard.activations, heard.model, summary.warnings)
         seconds = {"transcribing": heard.seconds, "writing": time.monotonic() - begun}
         return Outcome(files, audio, heard.model, seconds)
 
@@ -238,8 +238,11 @@ def _remove_leftovers(runtime: Runtime, job_id: str, revisions: list[str]) -> No
         runtime.storage.delete(revision_prefix(job_id, revision))
 
 
-def _store(runtime: Runtime, job: Job, activations: Path, warnings: list[str]) -> ResultFiles:
+def _store(runtime: Runtime, job: Job, activations: Path, model: ModelEntry, warnings: list[str]) -> ResultFiles:
     options = Options.model_validate(job.options)
+    if model.sha256 != job.model_sha256:
+        options = options.model_copy(update={"latency_ms": model.decoding.latency_ms})
+        warnings = [*warnings, f"the model {model.name} was replaced while this waited; the new one heard it"]
     revision = secrets.token_urlsafe(16)
     with activations.open("rb") as file:
         runtime.storage.put(activations_key(job.id), file)

@@ -61,9 +61,10 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def publish(folder: Path, data: bytes, name: str) -> str:
+def publish(folder: Path, data: bytes, name: str, **decoding: float) -> str:
     """As `python -m training publish` does it; gives the SHA-256."""
     entry = entry_of(data, name)
+    entry["decoding"] = entry["decoding"] | decoding
     source = folder.parent / f"trained-{name}"
     source.write_bytes(data)
     place(source, folder, entry["file"], entry["sha256"])
@@ -119,13 +120,15 @@ def test_what_is_published_is_taken_between_two_jobs(
     first = running_job(http, long_tune)
     waiting = [upload(http, tune) for _ in range(3)]
     assert read(http, first)["status"] == "running"
-    new = publish(served_folder, variant("trained longer"), "default")
+    new = publish(served_folder, variant("trained longer"), "default", latency_ms=35.0)
     after = upload(http, tune)
     assert after["model"] == {"name": "default", "sha256": new}
     assert done(http, first)["model"] == {"name": "default", "sha256": old}
     ended = [done(http, job) for job in [*waiting, after]]
     assert {job["model"]["sha256"] for job in ended} == {new}
     assert len({http.get(job["links"]["notes_csv"]).headers["ETag"] for job in ended}) == 1
+    said = [job["result"]["warnings"] for job in ended]
+    assert said == [["the model default was replaced while this waited; the new one heard it"]] * 3 + [[]]
     assert [model["sha256"] for model in http.get("/v1/models").json()["models"]] == [new]
     assert "transcribe died" not in whole.log
 
