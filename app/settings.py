@@ -136,7 +136,7 @@ class Settings(BaseSettings):
         6000.0, ge=0, description="Minutes of audio of one caller that wait; 0 is without limit."
     )
     limit_stored_bytes: int = Field(
-        50 * 2**30, ge=0, description="Bytes of recordings kept for one caller; 0 is without limit."
+        50 * 2**30, ge=0, description="Bytes of recordings and edits kept for one caller; 0 is without limit."
     )
     worker_name: str = Field("", description="Name of this worker among all; unset means host name and process id.")
     webhook_networks: str = Field(

@@ -117,9 +117,14 @@ def refuse_beyond(settings: Settings, usage: Usage) -> None:
             policy="queued-minutes",
             retry_after=QUEUE_RETRY_SECONDS,
         )
+    refuse_more_bytes(settings, usage)
+
+
+def refuse_more_bytes(settings: Settings, usage: Usage) -> None:
+    """See that a caller may have something kept. Raises as `refuse_beyond` does."""
     if settings.limit_stored_bytes and usage.stored_bytes >= settings.limit_stored_bytes:
         raise TooManyRequests(
-            f"Your recordings take {usage.stored_bytes} bytes, {settings.limit_stored_bytes} are allowed; "
+            f"Your recordings and edits take {usage.stored_bytes} bytes, {settings.limit_stored_bytes} are allowed; "
             "delete some, or wait until they expire.",
             policy="stored-bytes",
             retry_after=_until_expiry(usage),

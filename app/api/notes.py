@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from app.api.asking import outcome_of
 from app.api.caller import InCaller
 from app.api.context import InContext
+from app.api.limits import refuse_more_bytes
 from app.api.lookup import FoundResult, find_job, find_result
 from app.api.problems import documented
 from app.api.results import ROLL_EXAMPLE, file_responses, result_response
@@ -217,6 +218,8 @@ async def replace_notes(
     The MIDI file, the table and the piano roll of the version are under its links.
     """
     _see_that_it_may_be_saved(job, wanted, if_match)
+    if caller.submitter is not None:
+        refuse_more_bytes(context.settings, await run_in_threadpool(context.sharing.usage, caller.submitter))
     request_id = secrets.token_urlsafe(16)
     key = edit_key(job.id, request_id)
     document = {"notes": [note.for_worker() for note in wanted.notes], "track_names": wanted.track_names}

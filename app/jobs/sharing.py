@@ -27,7 +27,7 @@ class Usage:
 
     active_jobs: int
     queued_seconds: float
-    stored_bytes: int
+    stored_bytes: int  # of recordings and of edited versions
     next_expiry: datetime | None
 
 
@@ -103,11 +103,14 @@ def usage_of(session: Session, submitter: str) -> Usage:
     """What a submitter has taken up, as this transaction sees it."""
     length = func.coalesce(Job.seconds_total, Job.seconds_expected, 0.0) - Job.seconds_done
     active = Job.status.in_(ACTIVE)
+    mine = (Job.submitter == submitter, Job.status.in_(KEPT))
     query = select(
         func.count().filter(active),
         func.sum(length).filter(active, length > 0),
         func.sum(Job.file_bytes),
         func.min(Job.expires_at),
-    ).where(Job.submitter == submitter, Job.status.in_(KEPT))
+    ).where(*mine)
     jobs, seconds, size, expiry = session.execute(query).one()
-    return Usage(jobs, float(seconds or 0.0), int(size or 0), expiry)
+    edited = session.scalars(select(Job.versions).where(*mine, Job.n_versions > 0))
+    of_edits = sum(file["size"] for versions in edited for version in versions for file in version["files"].values())
+    return Usage(jobs, float(seconds or 0.0), int(size or 0) + of_edits, expiry)

@@ -25,6 +25,7 @@ from app.jobs.lanes import Lanes
 from app.jobs.repository import JobRepository
 from app.jobs.sharing import SharingRepository
 from app.jobs.states import ErrorCode, Status
+from app.jobs.versions import version_document
 from app.keys.repository import KeyRepository
 from app.keys.table import Scope
 from app.lanes import Lane
@@ -32,7 +33,7 @@ from app.schema import migrate
 from app.settings import Settings
 from tests.app.keyed import as_key
 from tests.app.service import Service, repository, running, short_folder, upload
-from tests.app.test_jobs import make_job, stored
+from tests.app.test_jobs import AUDIO, claim, make_job, revision, stored
 from tests.model.files import encode
 from tests.model.signals import TUNE, TUNE_SECONDS, melody
 
@@ -263,6 +264,22 @@ def test_stored_bytes_of_a_key_are_limited(narrow: Service) -> None:
         assert int(answer.headers["Retry-After"]) > 6 * 86400
         client.delete(first["links"]["self"])
         upload(client, b"x")
+
+
+def test_edits_count_among_the_stored_bytes(narrow: Service) -> None:
+    fast = b"RIFF....WAVEfmt " + bytes(12) + struct.pack("<I", MOST_BYTES_PER_SECOND) + bytes(500_000)
+    with as_key(narrow, key_of(narrow)) as client:
+        job = upload(client, fast)
+        with repository(narrow.configuration().database) as table:
+            assert table.succeed(
+                claim(table, job["id"]), revision("r"), audio=AUDIO, model_name="m", model_sha256="2" * 64
+            )
+            version = version_document(revision("v"), utc_now())
+            version["files"]["notes.mid"]["size"] = 400_000
+            assert table.add_version(stored(table, job["id"]), version)
+        answer = client.put(job["links"]["notes"], json={"notes": []}, headers={"If-Match": "*"})
+        assert f"take {len(fast) + 400_000} bytes, 900000" in refused(answer, "stored-bytes")["detail"]
+        refused(_post(client), "stored-bytes")
 
 
 def test_uploads_of_one_moment_do_not_pass_a_limit_together(jobs: JobRepository) -> None:
