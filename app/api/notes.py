@@ -1,7 +1,6 @@
 """Edited notes: reading the newest, replacing them, listing all versions."""
 
 import io
-import json
 import secrets
 from datetime import datetime
 from itertools import pairwise
@@ -89,10 +88,6 @@ class NoteBody(BaseModel):
         self.program = self.program if named is None else named
         return self
 
-    def for_worker(self) -> dict[str, Any]:
-        """As the worker reads it."""
-        return self.model_dump(exclude={"instrument"})
-
 
 class NotesRequest(BaseModel):
     """A whole note list; it replaces the one that is there."""
@@ -109,6 +104,10 @@ class NotesRequest(BaseModel):
             "their instrument. Default: as they are called now."
         ),
     ] = None
+
+    def for_worker(self) -> bytes:
+        """As the worker reads them, JSON."""
+        return self.model_dump_json(exclude={"notes": {"__all__": {"instrument"}}}).encode()
 
     @model_validator(mode="after")
     def _notes_last(self) -> Self:
@@ -222,8 +221,7 @@ async def replace_notes(
         refuse_more_bytes(context.settings, await run_in_threadpool(context.sharing.usage, caller.submitter))
     request_id = secrets.token_urlsafe(16)
     key = edit_key(job.id, request_id)
-    document = {"notes": [note.for_worker() for note in wanted.notes], "track_names": wanted.track_names}
-    await run_in_threadpool(lambda: context.storage.put(key, io.BytesIO(json.dumps(document).encode())))
+    await run_in_threadpool(lambda: context.storage.put(key, io.BytesIO(wanted.for_worker())))
     try:
         outcome = await outcome_of(context, request_id, send_edit, context.celery, job.id, request_id, job.n_versions)
     finally:
