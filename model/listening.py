@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from model.activations import Activations, ActivationsWriter
 from model.audio import AudioSource, AudioSummary
 from model.instruments import RATE_DIVISOR
+from model.loudness import Loudness
 from model.note import N_PITCHES
 from model.peaks import Peaks
 from model.tuning import Tuning
@@ -117,10 +118,11 @@ class Listener(ABC):
         Heard
             One piece per window.
         """
+        loudness = Loudness(self.sr)
         for window in windows(blocks, self.window, hop_length=self.hop_length):
             if self.retunes:
                 tuning.add(window.samples)
-            yield self.hear(window.samples, tuning.cents).kept(window.keep)
+            yield self.hear(loudness.raised(window.samples), tuning.cents).kept(window.keep)
 
     def write_activations(
         self,
