@@ -365,3 +365,89 @@ def test_what_is_selected_is_seen(page: Page, own_job: dict[str, Any]) -> None:
     page.mouse.click(*at)
     red, _, blue = page.evaluate(colour, at)
     assert red > 2 * blue, "a selected one is orange"
+
+
+def test_nothing_is_done_to_notes_that_are_still_seen_while_others_come(page: Page, own_job: dict[str, Any]) -> None:
+    begin_and_delete_one(page, own_job)
+    page.locator("#save").click()
+    expect_saved(page, 1)
+    before = notes_of(page)
+    held: list[Route] = []
+    page.route("**/piano-roll*", lambda route: held.append(route))
+    with page.expect_request("**/piano-roll*"):
+        page.locator("#version").select_option("As found")
+    page.mouse.click(*point(page, *middle(alone(before))))
+    page.keyboard.press("Delete")
+    page.locator("#add-note").click()
+    expect(page.locator(".edit-bar")).to_contain_text("Nothing selected")
+    expect(page.locator("#save")).to_be_disabled()
+    assert notes_of(page) == before
+    with page.expect_response("**/piano-roll*"):
+        held[0].continue_()
+    expect(page.locator(".facts").first).to_contain_text(f"{own_job['result']['n_notes']} notes")
+    note = alone(before)
+    wait_for(lambda: shown_notes(page) == own_job["result"]["n_notes"], what="the notes as they were found")
+    page.mouse.click(*point(page, *middle(note)))
+    expect(page.locator(".edit-bar")).to_contain_text("1 note selected")
+
+
+def test_edits_are_not_taken_for_those_of_a_recording_whose_notes_do_not_come(
+    page: Page, client: httpx.Client, job: dict[str, Any], own_job: dict[str, Any]
+) -> None:
+    before = begin(page, own_job)
+    page.mouse.click(*point(page, *middle(alone(before))))
+    page.keyboard.press("Delete")
+    page.route(f"**/{job['id']}/piano-roll*", lambda route: route.fulfill(status=503, body=""))
+    page.goto(f"/#/jobs/{job['id']}")
+    expect(page.locator(".result [role=alert]")).to_be_visible()
+    expect(page.locator("main h1")).to_have_text("Etude in C")
+    expect(page.locator(".edit-bar")).to_be_hidden()
+    expect(page.locator("#save")).to_be_disabled()
+    page.evaluate("document.querySelector('#save').disabled = false")
+    page.evaluate("document.querySelector('#save').click()")
+    page.locator("#edit").click()
+    page.locator("#add-note").click()
+    expect(page.locator("#save")).to_be_disabled()
+    assert read(client, job)["result"]["version"] == 0
+    page.unroute_all()
+    open_job(page, own_job)
+    wait_for(lambda: shown_notes(page) == len(before) - 1, what="the edited notes")
+    page.locator("#save").click()
+    expect_saved(page, 1)
+
+
+def test_notes_are_saved_for_the_recording_alone_that_they_are_of(
+    page: Page, client: httpx.Client, job: dict[str, Any], own_job: dict[str, Any]
+) -> None:
+    """Its notes are on their way, and somebody has pressed the keys of saving meanwhile."""
+    begin_and_delete_one(page, own_job)
+    held: list[Route] = []
+    page.route(f"**/{job['id']}/piano-roll*", lambda route: held.append(route))
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "PUT" else None)
+    with page.expect_request("**/piano-roll*"):
+        page.goto(f"/#/jobs/{job['id']}")
+    page.locator("#edit").click()
+    page.keyboard.press("Control+s")
+    expect(page.locator("#undo")).to_be_disabled()
+    expect(page.locator("#discard")).to_be_disabled()
+    held[0].continue_()
+    wait_for(lambda: shown_notes(page) == job["result"]["n_notes"], what="the notes")
+    assert not sent
+
+
+def test_what_was_done_to_a_version_is_not_offered_in_one_that_does_not_come(
+    page: Page, own_job: dict[str, Any]
+) -> None:
+    begin_and_delete_one(page, own_job)
+    page.locator("#save").click()
+    expect_saved(page, 1)
+    expect(page.locator("#undo")).to_be_enabled()
+    page.route("**/piano-roll*", lambda route: route.fulfill(status=503, body=""))
+    page.locator("#version").select_option("As found")
+    expect(page.locator(".result [role=alert]")).to_be_visible()
+    expect(page.locator("#undo")).to_be_disabled()
+    assert notes_of(page) == []
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+    wait_for(lambda: shown_notes(page) == own_job["result"]["n_notes"], what="the notes as they were found")

@@ -37,6 +37,8 @@ export function createEditBar(editor, { add, keep, refresh }) {
     h("div", { class: "row spread" }, hint, player.element), message);
   let running = false;
 
+  // What became of saving is said of the notes that are shown, and of no others.
+  editor.state.watch(["name"], () => message.replaceChildren());
   editor.state.watch(["active", "canUndo", "canRedo", "dirty", "selection"], show);
   return { element, toggle, save };
 
@@ -59,6 +61,7 @@ export function createEditBar(editor, { add, keep, refresh }) {
 
   async function save() {
     if (running || !editor.state.get().dirty) return;
+    const { name } = editor.state.get();
     running = true;
     setText(saving, "Saving…");
     show();
@@ -67,7 +70,7 @@ export function createEditBar(editor, { add, keep, refresh }) {
       message.replaceChildren();
       announce(`Saved as version ${number}`);
     } catch (problem) {
-      message.replaceChildren(problem.kind === "changed-meanwhile" ? overtaken() : advice(adviceOn(problem), button("Try again", save)));
+      if (editor.state.get().name === name) message.replaceChildren(problem.kind === "changed-meanwhile" ? overtaken() : advice(adviceOn(problem), button("Try again", save)));
     }
     running = false;
     setText(saving, "Save");

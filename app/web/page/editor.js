@@ -17,17 +17,17 @@ const FIRST_VELOCITY = 80;
  */
 export function createEditor(stage, { onNotes, audition }) {
   const state = createStore({
+    /** @type {string | null} whose notes these are; of nobody as long as they are not here */ name: null,
     active: false, canUndo: false, canRedo: false, dirty: false,
     /** @type {import("./edits.js").Note[]} */ selection: [], /** @type {import("./edits.js").Names} */ names: {},
   });
   /** What was done to each recording's version since the page was loaded; going to another and back loses nothing. */
   const histories = new Map();
-  let history = new History(new NoteList([]), {});
-  let key = null;
+  let history = nothing();
   let last = { length: FIRST_LENGTH, velocity: FIRST_VELOCITY, program: null };
 
   return {
-    state, open, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, setProgram, rename, undo, redo, markKept, forget, discard, audition,
+    state, open, close, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, setProgram, rename, undo, redo, markKept, forget, discard, audition,
     /** The notes as they are now; `markKept` takes it. */
     get mark() {
       return history.mark;
@@ -40,20 +40,35 @@ export function createEditor(stage, { onNotes, audition }) {
 
   /** Other notes: those of `name`, or what was made of them already. @param {string} name @param {NoteList} notes @param {import("./edits.js").Names} [names] */
   function open(name, notes, names = {}) {
-    if (name !== key || !history.isDirty) {
-      if (key && history.isDirty) histories.set(key, history);
+    if (name !== state.get().name || !history.isDirty) {
+      park();
       history = histories.get(name) ?? new History(notes, names);
       histories.delete(name);
-      key = name;
       last.program = null;
     }
+    state.set({ name });
+    stage.set({ editing: state.get().active });
     show([]);
     return history.notes;
   }
 
+  /** What is to be shown is not here yet: what is still seen is not to be taken for it, and nothing can be done to it. */
+  function close() {
+    park();
+    stage.set({ editing: false });
+    state.set({ name: null, canUndo: false, canRedo: false, dirty: false });
+    select([]);
+  }
+
+  function park() {
+    const { name } = state.get();
+    if (name && history.isDirty) histories.set(name, history);
+    history = nothing();
+  }
+
   /** @param {boolean} active */
   function setActive(active) {
-    stage.set({ editing: active });
+    stage.set({ editing: active && state.get().name !== null });
     state.set({ active });
     if (!active) select([]);
   }
@@ -114,6 +129,7 @@ export function createEditor(stage, { onNotes, audition }) {
 
   /** @param {number} onset @param {number} pitch */
   function add(onset, pitch) {
+    if (!state.get().name) return;
     const program = last.program ?? history.notes.programs[0] ?? 0;
     const note = newNote({ ...last, onset, pitch, program }, stage.get().view.duration);
     replace([], [note]);
@@ -143,7 +159,7 @@ export function createEditor(stage, { onNotes, audition }) {
 
   /** Call an instrument's track something else; nothing for the instrument's own name. @param {string} instrument @param {string} name */
   function rename(instrument, name) {
-    if ((history.names[instrument] ?? "") === name) return;
+    if (!state.get().name || (history.names[instrument] ?? "") === name) return;
     const { [instrument]: _, ...others } = history.names;
     const after = name ? { ...others, [instrument]: name } : others;
     history.apply({ remove: [], add: [], names: { before: history.names, after } });
@@ -160,10 +176,9 @@ export function createEditor(stage, { onNotes, audition }) {
 
   /** What stood at a mark of `former` is kept now, as `name`; other notes may be shown by now. @param {string} former @param {string} name @param {object} mark */
   function markKept(former, name, mark) {
-    if (key === former) {
+    if (state.get().name === former) {
       history.markKept(mark);
-      key = name;
-      state.set({ dirty: history.isDirty });
+      state.set({ name, dirty: history.isDirty });
       return;
     }
     const left = histories.get(former);
@@ -175,10 +190,9 @@ export function createEditor(stage, { onNotes, audition }) {
   /** A recording is gone, and what was done to it. @param {string} prefix of its names */
   function forget(prefix) {
     for (const name of histories.keys()) if (name.startsWith(prefix)) histories.delete(name);
-    if (!key?.startsWith(prefix)) return;
-    key = null;
-    history = new History(new NoteList([]), {});
-    state.set({ dirty: false });
+    if (!state.get().name?.startsWith(prefix)) return;
+    history = nothing();
+    state.set({ name: null, dirty: false });
   }
 
   /** Back to what is kept. */
@@ -207,4 +221,8 @@ export function createEditor(stage, { onNotes, audition }) {
     state.set({ canUndo: history.canUndo, canRedo: history.canRedo, dirty: history.isDirty, names: history.names });
     select(selection.filter((note) => history.notes.find(note) >= 0));
   }
+}
+
+function nothing() {
+  return new History(new NoteList([]), {});
 }

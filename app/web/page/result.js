@@ -71,12 +71,15 @@ export function createResult() {
     abort.abort();
     transport.close();
     editor.setActive(false);
+    editor.close();
+    failure.replaceChildren();
     shown = { id: null, key: null };
     store.set({ roll: null });
   }
 
   async function load(job, isNew) {
     const { key } = shown;
+    if (editor.state.get().name !== historyName(job)) editor.close();
     if (isNew) {
       abort.abort();
       abort = new AbortController();
@@ -90,6 +93,7 @@ export function createResult() {
       failure.replaceChildren();
     } catch (problem) {
       if (shown.key !== key) return;
+      if (!editor.state.get().name) showNotes(new NoteList([]));
       failure.replaceChildren(advice(adviceOn(problem), button("Try again", () => load(job, isNew))));
     }
   }
@@ -126,6 +130,7 @@ export function createResult() {
     const job = findJob(shown.id);
     const { mark } = editor;
     const former = historyName(job);
+    if (editor.state.get().name !== former) throw new Error("These notes are not of what is shown.");
     const { number } = await versions.save(job, mark.notes.toArray(), mark.names);
     editor.markKept(former, historyName(job, number), mark);
     if (shown.id === job.id) {

@@ -19,6 +19,7 @@ export function createVersions() {
   /** Another recording: the newest is what people mean. @param {object} job */
   function open(job) {
     openId = job.id;
+    foundTag = "";
     state.set({ list: [], shown: job.result.version });
   }
 
@@ -40,8 +41,9 @@ export function createVersions() {
   /** The shown notes. @param {object} job */
   async function load(job) {
     if (job.result.version !== (state.get().list[0]?.number ?? 0)) await refresh(job);
+    const { shown } = state.get();
     const roll = await readRoll(linksOf(job));
-    if (job.id === openId && !state.get().shown) foundTag = roll.etag;
+    if (job.id === openId && !shown) foundTag = roll.etag;
     return roll;
   }
 
