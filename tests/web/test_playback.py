@@ -92,6 +92,19 @@ def test_a_dragged_loop_holds_the_playhead(page: Page, job: dict[str, Any]) -> N
     assert any(later < earlier - 0.3 for earlier, later in pairwise(seen)), "it went round"
 
 
+def test_no_loop_begins_where_the_recording_ends(page: Page, job: dict[str, Any]) -> None:
+    """It would go back to its start for ever, and the page with it."""
+    open_job(page, job)
+    loop = "async () => (await import('/page/transport.js')).transport.state.get().loop"
+    seek = "async (at) => (await import('/page/transport.js')).transport.seek(at)"
+    for before_the_end in (0.03, 0):
+        page.evaluate(seek, job["audio"]["duration"] - before_the_end)
+        page.keyboard.press("[")
+        assert page.evaluate(loop) is None
+    page.locator("#play").click()
+    wait_for(lambda: 0.1 < position(page) < 5, what="the recording from its start")
+
+
 def test_a_click_on_the_roll_goes_there(page: Page, job: dict[str, Any]) -> None:
     open_job(page, job)
     roll = page.locator("canvas.roll")

@@ -40,7 +40,7 @@ function actionsFor(transport, { stage, edit }, event) {
   return {
     " ": () => transport.toggle(),
     ArrowLeft: () => transport.skip(-second), ArrowRight: () => transport.skip(second), Home: () => transport.seek(0),
-    "[": () => transport.setLoop({ start: position, end: loop && loop.end > position ? loop.end : duration }),
+    "[": () => position < duration && transport.setLoop({ start: position, end: loop && loop.end > position ? loop.end : duration }),
     "]": () => position > 0 && transport.setLoop({ start: loop && loop.start < position ? loop.start : 0, end: position }),
     l: () => transport.setLooping(!transport.state.get().looping),
     ",": () => changeSpeed(transport, -1), ".": () => changeSpeed(transport, 1),

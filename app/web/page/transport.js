@@ -16,6 +16,8 @@ const TICK_MS = 25;
 /** Notes are handed over this long ahead: as long as the page may be busy. More in a hidden tab, with its slow timers. */
 const AHEAD = 0.4;
 const AHEAD_HIDDEN = 1.6;
+/** A shorter loop would be over before it has begun: the player's own places are no nearer than that. */
+const LEAST_LOOP = 0.05;
 /** Seconds that a single note is held. */
 const AUDITION = 0.4;
 
@@ -139,8 +141,9 @@ class Transport {
     if (this.state.get().playing) this.seek(position);
   }
 
-  /** @param {{start: number, end: number} | null} loop */
+  /** What is too short for a loop is none. @param {{start: number, end: number} | null} loop */
   setLoop(loop) {
+    if (loop && loop.end - loop.start < LEAST_LOOP) return;
     this.state.set({ loop, looping: loop !== null });
     if (loop && this.state.get().playing && (this.position < loop.start || this.position > loop.end)) this.seek(loop.start);
   }
