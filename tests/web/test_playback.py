@@ -160,8 +160,8 @@ def test_what_the_browser_cannot_play_still_sounds_as_notes(page: Page, job: dic
     page.route("**/audio", lambda route: route.fulfill(status=200, body=b"no audio", content_type="audio/mpeg"))
     open_job(page, job)
     page.locator("#play").click()
-    expect(page.locator(".transport .note")).to_be_visible()
-    expect(page.locator(".transport .note")).to_contain_text("The notes play without it.")
+    expect(page.locator(".transport .hint-text")).to_be_visible()
+    expect(page.locator(".transport .hint-text")).to_contain_text("The notes play without it.")
     wait_for(lambda: position(page) > 1.0, what="the playhead past one second")
     assert level(page, "notes") > 0.2
 

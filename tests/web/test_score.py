@@ -1,6 +1,6 @@
 """The score view: seen beside the roll, corrected, followed and clicked."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -13,6 +13,12 @@ __all__ = ["axe"]  # a fixture
 
 FIRST_PAGE = ".score-page svg"
 NOW = ".score-page .measure.now"
+# The colours that the signs of the first page are drawn in, and the page's own.
+COLOURS = """() => {
+  const page = document.querySelector(".score-page");
+  const colourOf = (one) => getComputedStyle(one).color;
+  return [[...new Set([...page.querySelectorAll("svg *")].map(colourOf))], colourOf(page)];
+}"""
 
 
 def open_score(page: Page, job: dict[str, Any]) -> None:
@@ -97,6 +103,31 @@ def test_what_sounds_is_lit(page: Page, job: dict[str, Any]) -> None:
     page.locator(".score-region").press("Space")
     expect(page.locator(".score-page .note.now").first).to_be_attached(timeout=30_000)
     expect(page.locator(NOW)).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("media", "scheme", "ink"),
+    [
+        ("screen", "light", None),
+        ("screen", "dark", None),
+        ("print", "light", "rgb(0, 0, 0)"),
+        ("print", "dark", "rgb(0, 0, 0)"),
+    ],
+)
+def test_every_sign_has_the_ink_of_its_page(
+    page: Page,
+    job: dict[str, Any],
+    media: Literal["screen", "print"],
+    scheme: Literal["light", "dark"],
+    ink: str | None,
+) -> None:
+    page.emulate_media(color_scheme=scheme, media=media)
+    open_job(page, job)
+    page.evaluate("document.querySelector('#tab-score').click()")  # on paper it is not to be seen
+    expect(page.locator(FIRST_PAGE).first).to_be_visible(timeout=60_000)
+    colours, own = page.evaluate(COLOURS)
+    assert colours == [own]
+    assert ink in (None, own)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (2560, "dark")])

@@ -35,7 +35,7 @@ export function createControls({ onTune }) {
   const reset = button("Reset to defaults", toDefaults, { id: "reset" });
   const parts = h("fieldset", { class: "plain", "aria-label": "Tuning" },
     h("div", { class: "tune-grid" }, ...fields.map((field) => field.element), concertPitch.element), h("div", { class: "row" }, reset, busy));
-  const why = h("p", { class: "note", hidden: true }, "Save or discard your edits first: tuning finds the notes anew.");
+  const why = h("p", { class: "hint-text", hidden: true }, "Save or discard your edits first: tuning finds the notes anew.");
   const element = h("details", { class: "tune", open: true }, h("summary", {}, "Tune the notes"), why, parts, failure);
   return { element, show, setEnabled };
 

@@ -25,10 +25,10 @@ export function createEditBar(editor, { add, keep, refresh }) {
   });
   const loudness = h("label", { class: "field" }, "Velocity ", velocity);
   const player = createInstrumentSelect(editor.setProgram);
-  const told = h("span", { class: "note selected-count" });
+  const told = h("span", { class: "hint-text selected-count" });
   const discard = button("Discard", editor.discard, { id: "discard" });
   const saving = button("Save", save, { id: "save", class: "primary" });
-  const hint = h("p", { class: "note hint" });
+  const hint = h("p", { class: "hint-text hint" });
   const message = h("div", { class: "message" });
   const element = h("div", { class: "edit-bar" },
     h("div", { class: "row tight", role: "toolbar", "aria-label": "Editing" },

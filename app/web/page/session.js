@@ -37,11 +37,11 @@ function ask() {
     id: "key", type: "password", required: true, autocomplete: "current-password", spellcheck: false,
     "aria-describedby": "key-note key-problem",
   });
-  const problem = h("p", { id: "key-problem", class: "note bad", role: "alert" });
+  const problem = h("p", { id: "key-problem", class: "hint-text bad", role: "alert" });
   const send = h("button", { type: "submit", class: "primary" }, "Log in");
   const form = h("form", {},
     h("h2", { id: "login-title" }, "Log in"),
-    h("p", { id: "key-note", class: "note" }, "This service asks for an API key. Whoever runs it can make you one."),
+    h("p", { id: "key-note", class: "hint-text" }, "This service asks for an API key. Whoever runs it can make you one."),
     h("p", {}, h("label", { for: "key" }, "API key")),
     field, problem,
     h("div", { class: "row" }, send),

@@ -16,7 +16,7 @@ const LONGEST_NAME = 60;
 export function createTracks(stage, { transport, editor }) {
   const state = createStore({ muted: new Set(), soloed: new Set() });
   const list = h("ul", { class: "track-list" });
-  const alone = h("p", { class: "note" });
+  const alone = h("p", { class: "hint-text" });
   const element = h("section", { class: "tracks", "aria-label": "Instruments", hidden: true }, list, alone);
   /** Rows stay as long as their instrument does, and with them the focus. */
   const rows = new Map();

@@ -13,7 +13,7 @@ const METER_FALL = 0.9;
 export function createTransportBar(transport, eachFrame) {
   const time = h("span", { class: "time" });
   const place = h("input", { type: "range", id: "position", min: "0", step: "0.01", "aria-label": "Position", on: { input: () => transport.seek(Number(place.value)) } });
-  const note = h("p", { class: "note", hidden: true }, "This browser cannot play the original file. The notes play without it.");
+  const note = h("p", { class: "hint-text", hidden: true }, "This browser cannot play the original file. The notes play without it.");
   const element = h("section", { class: "transport", "aria-label": "Playback" },
     h("div", { class: "row transport-row" }, playButton(transport), time, place, loopButtons(transport), speed(transport)),
     h("div", { class: "row transport-row" }, balance(transport), instrument(transport)), note);
