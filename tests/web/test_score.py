@@ -1,5 +1,6 @@
 """The score view: seen beside the roll, corrected, followed and clicked."""
 
+import re
 from typing import Any, Literal
 
 import pytest
@@ -19,6 +20,8 @@ COLOURS = """() => {
   const colourOf = (one) => getComputedStyle(one).color;
   return [[...new Set([...page.querySelectorAll("svg *")].map(colourOf))], colourOf(page)];
 }"""
+# A sheet in a PDF of Chromium's.
+SHEET = re.compile(rb"/Type\s*/Page\b")
 
 
 def open_score(page: Page, job: dict[str, Any]) -> None:
@@ -128,6 +131,18 @@ def test_every_sign_has_the_ink_of_its_page(
     colours, own = page.evaluate(COLOURS)
     assert colours == [own]
     assert ink in (None, own)
+
+
+def test_on_paper_there_is_the_score_alone(page: Page, job: dict[str, Any]) -> None:
+    open_score(page, job)
+    n_pages = page.locator(".score-page").count()
+    expect(page.locator(".score-page > svg")).to_have_count(n_pages)
+    assert len(SHEET.findall(page.pdf(prefer_css_page_size=True))) == n_pages
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 794, "height": 1123})  # A4
+    box = page.locator(".score-page").first.bounding_box()
+    assert box
+    assert (box["x"], box["y"]) == (0, 0)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (2560, "dark")])
