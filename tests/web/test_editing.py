@@ -451,3 +451,47 @@ def test_what_was_done_to_a_version_is_not_offered_in_one_that_does_not_come(
     page.unroute_all()
     page.get_by_role("button", name="Try again").click()
     wait_for(lambda: shown_notes(page) == own_job["result"]["n_notes"], what="the notes as they were found")
+
+
+def test_what_is_saved_is_saved_even_if_the_versions_cannot_be_listed(
+    page: Page, client: httpx.Client, own_job: dict[str, Any]
+) -> None:
+    page.route("**/versions", lambda route: route.fulfill(status=503, body=""))
+    begin_and_delete_one(page, own_job)
+    page.locator("#save").click()
+    expect_saved(page, 1)
+    expect(page.locator(".edit-bar [role=alert]")).to_have_count(0)
+    expect(page.locator("#take-midi")).to_have_attribute("href", f"{own_job['links']['midi']}?version=1")
+    page.locator("canvas.roll").press("Enter")
+    page.keyboard.press("Delete")
+    page.locator("#save").click()
+    expect_saved(page, 2)
+    expect(page.locator("#version option")).to_have_count(3)
+    counts = [one["n_notes"] for one in client.get(own_job["links"]["versions"]).json()["versions"]]
+    n_found = own_job["result"]["n_notes"]
+    assert counts == [n_found - 2, n_found - 1, n_found]
+    page.locator("#version").select_option("As found")
+    wait_for(lambda: shown_notes(page) == n_found, what="the notes as they were found")
+
+
+def test_a_version_that_was_saved_elsewhere_can_be_chosen_and_is_not_overwritten(
+    page: Page, client: httpx.Client, own_job: dict[str, Any]
+) -> None:
+    before = begin(page, own_job)
+    page.mouse.click(*point(page, *middle(alone(before))))
+    page.keyboard.press("Delete")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/versions") else None)
+    answer = client.put(own_job["links"]["notes"], json={"notes": before[:3]}, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+    for _ in range(2):
+        page.evaluate("async () => (await import('/page/watch.js')).refresh()")
+    expect(page.locator("#version option")).to_have_count(2)
+    expect(page.locator("#version")).to_have_value("0")
+    assert len(asked) == 1, "one version more is asked for once"
+    page.locator("#save").click()
+    expect(page.locator(".edit-bar [role=alert]")).to_contain_text("changed meanwhile")
+    page.locator("#save-anyway").click()
+    expect_saved(page, 2)
+    page.locator("#version").select_option("1")
+    wait_for(lambda: shown_notes(page) == 3, what="the notes that were saved elsewhere")

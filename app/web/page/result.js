@@ -26,7 +26,7 @@ export function createResult() {
   const versions = createVersions();
   const roll = createRoll(transport);
   const editor = createEditor(roll.stage, { onNotes: showNotes, audition: (note) => transport.audition(note) });
-  const bar = createEditBar(editor, { add: addAtPlayhead, keep, refresh: () => versions.refresh(findJob(shown.id)) });
+  const bar = createEditBar(editor, { add: addAtPlayhead, keep, refresh: () => versions.catchUp(findJob(shown.id)) });
   const tracks = createTracks(roll.stage, { transport, editor });
   const controls = createControls({ onTune: () => versions.choose(0) });
   const head = createHead(versions, editor.state);
@@ -62,7 +62,11 @@ export function createResult() {
     tabs.show(job);
     roll.stage.set({ tempo: job.options.tempo });
     const key = versions.keyOf(job);
-    if (shown.key === key) return;
+    if (shown.key === key) {
+      // Its notes may be here and others have been saved elsewhere: nobody waits for these.
+      versions.learn(job).catch(() => {});
+      return;
+    }
     shown = { id: job.id, key };
     load(job, isNew);
   }
