@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.app.service import read, wait_for
 from tests.web.steps import item, open_job, shown_notes
@@ -49,6 +49,68 @@ def test_pitch_limits_push_each_other(page: Page, client: httpx.Client, own_job:
     wait_for(lambda: shown_notes(page) == read(client, own_job)["result"]["n_notes"])
     notes = client.get(own_job["links"]["piano_roll"]).json()["notes"]
     assert {note["pitch"] for note in notes} <= {65}
+
+
+FINE = {"tempo": 92.5, "onset_threshold": 0.333, "min_note_ms": 42.0}
+
+
+def test_what_no_hand_has_changed_stays_as_it_is(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
+    """Also where a field shows only what is next to it, or nothing."""
+    before = client.post(own_job["links"]["decode"], json=FINE).json()["options"]
+    open_job(page, own_job)
+    expect(page.locator("#tempo")).to_have_value("92.5")
+    with page.expect_response("**/decode"):
+        page.locator("#frame_threshold").press("ArrowRight")
+    after = read(client, own_job)["options"]
+    assert after == before | {"frame_threshold": pytest.approx(before["frame_threshold"] + 0.01)}
+    with page.expect_response("**/decode"):
+        page.locator("#tempo").fill("61.25")
+        page.locator("#tempo").press("Enter")
+    assert read(client, own_job)["options"] == after | {"tempo": 61.25}
+    with page.expect_request("**/decode") as request:
+        page.locator("#reset").click()
+    assert request.value.post_data == "{}"
+    expect(page.locator("#tempo")).to_have_value("120")
+    assert read(client, own_job)["options"] == own_job["options"]
+
+
+@pytest.mark.parametrize("typed", ["500", ""])
+def test_a_tempo_that_cannot_be_is_refused_in_words(page: Page, own_job: dict[str, Any], typed: str) -> None:
+    open_job(page, own_job)
+    tempo = page.locator("#tempo")
+    tempo.evaluate("(input) => input.addEventListener('invalid', () => { globalThis.told = input.validationMessage; })")
+    tempo.fill(typed)
+    tempo.press("Enter")
+    assert page.evaluate("globalThis.told")
+    expect(tempo).to_be_focused()
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_changes_that_are_made_before_the_answer_comes_are_all_sent(
+    page: Page, client: httpx.Client, own_job: dict[str, Any], status: int
+) -> None:
+    open_job(page, own_job)
+    held: list[Route] = []
+    page.route("**/decode", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/decode"):
+        page.locator("#onset_threshold").fill("0.6")
+    page.locator("#min_note_ms").fill("75")
+    page.locator("#tempo").fill("90")
+    page.locator("#highest_pitch").fill("60")
+    page.locator("#lowest_pitch").fill("62")
+    page.locator("#may-play-piano").check()
+    with page.expect_response(lambda answer: answer.url.endswith("/decode") and answer.request != held[0].request):
+        if status == 200:
+            held[0].continue_()
+        else:
+            held[0].fulfill(status=status, body="")
+    wanted = {"onset_threshold": 0.6, "min_note_ms": 75, "tempo": 90, "instruments": ["piano"]}
+    wait_for(
+        lambda: (
+            read(client, own_job)["options"] == own_job["options"] | wanted | {"lowest_pitch": 62, "highest_pitch": 62}
+        )
+    )
+    expect(page.locator(".tune [role=alert]")).to_have_count(0)
 
 
 @pytest.mark.parametrize(

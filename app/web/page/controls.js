@@ -31,7 +31,7 @@ export function createControls({ onTune }) {
   const concertPitch = createConcertPitch();
   const failure = h("div", { class: "message" });
   const busy = h("span", { class: "busy", hidden: true }, "Decoding…");
-  const sender = createSender({ onBusy: (is) => { busy.hidden = !is; }, onDone: done, onFailed: failed });
+  const sender = createSender(fields.map((field) => field.name), { onBusy: (is) => { busy.hidden = !is; }, onDone: done, onFailed: failed });
   const reset = button("Reset to defaults", toDefaults, { id: "reset" });
   const parts = h("fieldset", { class: "plain", "aria-label": "Tuning" },
     h("div", { class: "tune-grid" }, ...fields.map((field) => field.element), concertPitch.element), h("div", { class: "row" }, reset, busy));
@@ -44,7 +44,7 @@ export function createControls({ onTune }) {
     const options = JSON.stringify([job.id, job.options]);
     if (jobId !== job.id) concertPitch.show(job);
     jobId = job.id;
-    if (sender.pending || options === shown) return;
+    if (sender.waits(job.id) || options === shown) return;
     shown = options;
     for (const field of fields) field.set(job.options[field.name]);
   }
@@ -57,13 +57,13 @@ export function createControls({ onTune }) {
 
   function toDefaults() {
     shown = null;
-    sender.send(jobId, {});
+    sender.reset(jobId);
     onTune();
   }
 
   function changed(name) {
-    keepPitchesInOrder(sliders, name);
-    sender.sendSoon(jobId, Object.fromEntries(fields.filter((field) => field.valid()).map((field) => [field.name, field.get()])));
+    const names = [name, ...pushedBy(name, sliders)];
+    sender.change(jobId, Object.fromEntries(fields.filter((field) => names.includes(field.name)).map((field) => [field.name, field.get()])));
     onTune();
   }
 
@@ -81,38 +81,57 @@ export function createControls({ onTune }) {
   }
 }
 
-/** One request at a time, and of all that was wanted meanwhile only the last. */
-function createSender({ onBusy, onDone, onFailed }) {
-  let next = null;
+/**
+ * One request at a time; what is changed meanwhile goes along with the next.
+ *
+ * A field may show less than the job has, as a slider shows its nearest step. So what a hand has not changed is sent as
+ * the job has it, and not as it is shown.
+ *
+ * @param {string[]} names of the options that can be sent
+ */
+function createSender(names, { onBusy, onDone, onFailed }) {
+  /** @type {Map<string, {anew: boolean, changes: object}>} by job; `anew` where all else is to take its default */
+  const wishes = new Map();
   let running = false;
   let timer = 0;
-  return {
-    get pending() {
-      return next !== null || timer !== 0;
-    },
-    sendSoon(jobId, options) {
-      clearTimeout(timer);
-      timer = setTimeout(() => this.send(jobId, options), DEBOUNCE_MS);
-    },
-    send(jobId, options) {
-      clearTimeout(timer);
-      timer = 0;
-      next = { jobId, options };
-      if (!running) run();
-    },
-  };
+  return { waits: (jobId) => wishes.has(jobId), change, reset };
+
+  function change(jobId, changes) {
+    const wish = wishes.get(jobId) ?? { anew: false, changes: {} };
+    wishes.set(jobId, { ...wish, changes: { ...wish.changes, ...changes } });
+    clearTimeout(timer);
+    timer = setTimeout(run, DEBOUNCE_MS);
+  }
+
+  function reset(jobId) {
+    wishes.set(jobId, { anew: true, changes: {} });
+    clearTimeout(timer);
+    run();
+  }
 
   async function run() {
+    if (running) return;
     running = true;
     onBusy(true);
-    while (next) {
-      const { jobId, options } = next;
-      next = null;
-      const job = findJob(jobId);
-      if (job) await decodeJob(job, options).then(onDone, onFailed);
+    while (wishes.size) {
+      const [[jobId, wish]] = wishes;
+      wishes.delete(jobId);
+      await send(jobId, wish);
     }
     running = false;
     onBusy(false);
+  }
+
+  async function send(jobId, { anew, changes }) {
+    const job = findJob(jobId);
+    if (!job) return;
+    const present = Object.fromEntries(names.filter((name) => name in job.options).map((name) => [name, job.options[name]]));
+    await decodeJob(job, { ...(anew ? {} : present), ...changes }).then(onDone, (problem) => {
+      // The fields show this change together with those that were made since.
+      const since = wishes.get(jobId);
+      if (since && !since.anew) wishes.set(jobId, { anew, changes: { ...changes, ...since.changes } });
+      onFailed(problem);
+    });
   }
 }
 
@@ -129,24 +148,24 @@ function createSlider({ name, label, hint, min, max, step, say }, changed) {
     name, element,
     get: () => Number(input.value),
     set: (value) => { input.value = String(value); tell(); },
-    valid: () => true,
   };
 }
 
 function createTempo(changed) {
   const name = "tempo";
-  const input = h("input", { type: "number", id: name, min: 20, max: 400, step: 1, "aria-describedby": "tempo-hint", on: { change: () => input.validity.valid && changed(name) } });
+  const input = h("input", { type: "number", id: name, min: 20, max: 400, step: "any", required: true, "aria-describedby": "tempo-hint", on: { change: () => input.reportValidity() && changed(name) } });
   const element = h("div", { class: "slider" },
     h("div", { class: "row spread" }, h("label", { for: name }, "Tempo of the MIDI file"), input),
     h("small", { id: "tempo-hint" }, "20 to 400; its grid only, times stay"));
-  return { name, element, get: () => Number(input.value), set: (value) => { input.value = String(value); }, valid: () => input.value !== "" && input.validity.valid };
+  return { name, element, get: () => Number(input.value), set: (value) => { input.value = String(value); } };
 }
 
-/** The one that is moved pushes the other. */
-function keepPitchesInOrder(sliders, moved) {
+/** The limit of pitch that is moved pushes the other. @returns {string[]} what was pushed */
+function pushedBy(moved, sliders) {
   const low = sliders.find((one) => one.name === "lowest_pitch");
   const high = sliders.find((one) => one.name === "highest_pitch");
-  if (low.get() <= high.get()) return;
-  if (moved === "lowest_pitch") high.set(low.get());
-  else low.set(high.get());
+  if (low.get() <= high.get()) return [];
+  const [pushed, by] = moved === "lowest_pitch" ? [high, low] : [low, high];
+  pushed.set(by.get());
+  return [pushed.name];
 }

@@ -13,7 +13,7 @@ export function createInstrumentOptions(changed) {
     h("legend", {}, "Instruments"),
     h("div", { class: "row tight" }, ...boxes.map((box, i) => h("label", { class: "chip" }, box, INSTRUMENTS[i].label))), hint);
   tell();
-  return { name: NAME, element, get, set, valid: () => true };
+  return { name: NAME, element, get, set };
 
   /** As the API takes it. */
   function get() {
