@@ -495,3 +495,51 @@ def test_a_version_that_was_saved_elsewhere_can_be_chosen_and_is_not_overwritten
     expect_saved(page, 2)
     page.locator("#version").select_option("1")
     wait_for(lambda: shown_notes(page) == 3, what="the notes that were saved elsewhere")
+
+
+# Pixels of the roll in the colour of what is selected.
+SELECTED_PIXELS = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const canvas = document.querySelector("canvas.roll");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let at = 0; at < data.length; at += 4) count += data[at] > 150 && data[at] > 2 * data[at + 2];
+  done(count);
+})))"""
+SEEK = "async (at) => (await import('/page/transport.js')).transport.seek(at)"
+
+
+def test_what_is_chosen_or_changed_by_keys_comes_into_sight(page: Page, own_job: dict[str, Any]) -> None:
+    open_job(page, own_job)
+    roll = page.locator("canvas.roll")
+    for _ in range(12):
+        page.locator("#zoom-in").click()
+    for _ in range(12):
+        roll.press("Shift+ArrowUp")
+    roll.press("e")
+    assert page.evaluate(SELECTED_PIXELS) == 0
+    for _ in range(12):
+        roll.press("Enter")
+        assert page.evaluate(SELECTED_PIXELS) > 50
+    for key in ("Shift+ArrowUp", *["ArrowDown"] * 20, *["ArrowLeft"] * 20):
+        roll.press(key)
+    assert page.evaluate(SELECTED_PIXELS) > 50
+    roll.press("Delete")
+    page.evaluate(SEEK, 11)
+    roll.press("n")
+    assert page.evaluate(SELECTED_PIXELS) > 50
+    roll.press("Control+z")
+    roll.press("Control+z")
+    assert page.evaluate(SELECTED_PIXELS) > 50
+
+
+@pytest.mark.parametrize(("key", "step"), [("Enter", 1), ("Shift+Enter", -1)])
+def test_keys_go_on_from_what_was_removed(page: Page, own_job: dict[str, Any], key: str, step: int) -> None:
+    open_job(page, own_job)
+    before = notes_of(page)
+    roll = page.locator("canvas.roll")
+    roll.press("e")
+    for _ in range(9):
+        roll.press("Enter")
+    for pressed in ("Delete", key, "Delete"):
+        roll.press(pressed)
+    assert notes_of(page) == [note for note in before if note not in (before[8], before[8 + step])]

@@ -145,6 +145,19 @@ def test_on_paper_there_is_the_score_alone(page: Page, job: dict[str, Any]) -> N
     assert (box["x"], box["y"]) == (0, 0)
 
 
+def test_editing_begins_where_it_is_seen(page: Page, job: dict[str, Any]) -> None:
+    open_score(page, job)
+    for _ in range(2):
+        page.locator(".score-region").press("e")
+        expect(page.locator("canvas.roll")).to_be_focused()
+        expect(page.locator("#tab-notes")).to_have_attribute("aria-selected", "true")
+        expect(page.locator("#edit")).to_have_attribute("aria-pressed", "true")
+        page.locator("#tab-score").click()
+    page.locator("#tab-notes").click()
+    page.keyboard.press("e")
+    expect(page.locator("#edit")).to_have_attribute("aria-pressed", "false")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (2560, "dark")])
 def test_it_fits_and_everybody_can_use_it(
     browser: Browser, service: Service, job: dict[str, Any], axe: str, width: int, scheme: str

@@ -8,9 +8,9 @@ const OCTAVE = 12;
 
 /**
  * @param {ReturnType<typeof import("./editor.js").createEditor>} editor
- * @param {{canvas: HTMLElement, position: () => number, save: () => void}} page
+ * @param {{canvas: HTMLElement, position: () => number, add: () => void, save: () => void}} page `add` at the playhead
  */
-export function handleEditKeys(editor, { canvas, position, save }) {
+export function handleEditKeys(editor, { canvas, position, add, save }) {
   // Captured, since the roll's own keys move the view.
   canvas.addEventListener("keydown", (event) => editor.state.get().active && onRoll(event), { capture: true });
   addEventListener("keydown", (event) => editor.state.get().active && anywhere(event), { capture: true });
@@ -21,13 +21,13 @@ export function handleEditKeys(editor, { canvas, position, save }) {
     const { selection } = editor.state.get();
     const free = {
       Enter: () => editor.selectNext(event.shiftKey ? -1 : 1, position()),
-      n: () => editor.add(position(), selection[0]?.pitch ?? 60),
+      n: add,
       Escape: () => (selection.length ? editor.select([]) : editor.setActive(false)),
     };
     const held = {
       Delete: editor.remove, Backspace: editor.remove,
-      ArrowLeft: () => editor.commit(event.shiftKey ? { offset: -STEP_SECONDS } : { seconds: -STEP_SECONDS }),
-      ArrowRight: () => editor.commit(event.shiftKey ? { offset: STEP_SECONDS } : { seconds: STEP_SECONDS }),
+      ArrowLeft: () => put(event.shiftKey ? { offset: -STEP_SECONDS } : { seconds: -STEP_SECONDS }),
+      ArrowRight: () => put(event.shiftKey ? { offset: STEP_SECONDS } : { seconds: STEP_SECONDS }),
       ArrowUp: () => raise(event.shiftKey ? OCTAVE : 1),
       ArrowDown: () => raise(event.shiftKey ? -OCTAVE : -1),
     };
@@ -43,8 +43,13 @@ export function handleEditKeys(editor, { canvas, position, save }) {
     else if (key === "a" && event.target === canvas) run(event, editor.selectAll);
   }
 
+  function put(shift) {
+    editor.commit(shift);
+    editor.reveal();
+  }
+
   function raise(semitones) {
-    editor.commit({ semitones });
+    put({ semitones });
     const [note] = editor.state.get().selection;
     if (note) editor.audition(note);
   }

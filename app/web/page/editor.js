@@ -7,6 +7,7 @@
 import { History, moved, newNote, replacing, stretched } from "./edits.js";
 import { NoteList } from "./notes.js";
 import { createStore } from "./store.js";
+import { including } from "./view.js";
 
 const FIRST_LENGTH = 0.3;
 const FIRST_VELOCITY = 80;
@@ -24,10 +25,12 @@ export function createEditor(stage, { onNotes, audition }) {
   /** What was done to each recording's version since the page was loaded; going to another and back loses nothing. */
   const histories = new Map();
   let history = nothing();
+  /** @type {number | null} index of the note behind those that were removed, until others are selected */
+  let place = null;
   let last = { length: FIRST_LENGTH, velocity: FIRST_VELOCITY, program: null };
 
   return {
-    state, open, close, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, setProgram, rename, undo, redo, markKept, forget, discard, audition,
+    state, open, close, setActive, select, toggle, selectAll, selectNext, preview, commit, add, remove, setVelocity, setProgram, rename, undo, redo, reveal, markKept, forget, discard, audition,
     /** The notes as they are now; `markKept` takes it. */
     get mark() {
       return history.mark;
@@ -76,6 +79,7 @@ export function createEditor(stage, { onNotes, audition }) {
   /** @param {import("./edits.js").Note[]} selection */
   function select(selection) {
     const { notes } = history;
+    place = null;
     stage.set({ selected: new Set(selection.map((note) => notes.find(note))), ghosts: null });
     state.set({ selection });
     if (selection.length === 1) {
@@ -95,14 +99,28 @@ export function createEditor(stage, { onNotes, audition }) {
     select(history.notes.toArray());
   }
 
-  /** The note after, or before, the one that is selected; else the one at `position`. @param {1 | -1} step @param {number} position */
+  /** The note after, or before, the one that is selected or was removed; else the one at `position`. @param {1 | -1} step @param {number} position */
   function selectNext(step, position) {
     const { notes } = history;
+    const next = nextTo(step) ?? notes.firstFrom(position);
+    if (next < 0 || next >= notes.length) return;
+    select([notes.note(next)]);
+    reveal();
+    audition(notes.note(next));
+  }
+
+  function nextTo(step) {
     const { selection } = state.get();
-    const from = selection.length ? notes.find(selection.at(step > 0 ? -1 : 0)) + step : notes.firstFrom(position);
-    if (from < 0 || from >= notes.length) return;
-    select([notes.note(from)]);
-    audition(notes.note(from));
+    if (selection.length) return history.notes.find(selection.at(step > 0 ? -1 : 0)) + step;
+    return place === null ? null : place + Math.min(step, 0);
+  }
+
+  /** Bring the note that is selected into sight; of several a part may lie anywhere. */
+  function reveal() {
+    const { selection } = state.get();
+    const { view } = stage.get();
+    const next = selection.length === 1 ? including(view, selection[0]) : view;
+    if (next !== view) stage.set({ view: next, follow: false });
   }
 
   /** Show where a hand would put the selection. @param {Shift} shift */
@@ -138,7 +156,10 @@ export function createEditor(stage, { onNotes, audition }) {
 
   function remove() {
     const { selection } = state.get();
-    if (selection.length) replace(selection, []);
+    if (!selection.length) return;
+    const first = selection.reduce((least, note) => Math.min(least, history.notes.find(note)), Infinity);
+    replace(selection, []);
+    place = first;
   }
 
   /** @param {number} velocity 1 to 127 */
@@ -167,11 +188,15 @@ export function createEditor(stage, { onNotes, audition }) {
   }
 
   function undo() {
-    if (history.canUndo) show(history.undo());
+    if (!history.canUndo) return;
+    show(history.undo());
+    reveal();
   }
 
   function redo() {
-    if (history.canRedo) show(history.redo());
+    if (!history.canRedo) return;
+    show(history.redo());
+    reveal();
   }
 
   /** What stood at a mark of `former` is kept now, as `name`; other notes may be shown by now. @param {string} former @param {string} name @param {object} mark */

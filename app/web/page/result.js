@@ -40,16 +40,18 @@ export function createResult() {
   roll.tools.lastElementChild.append(bar.toggle);
   roll.box.before(tracks.element, bar.element);
   handleEdits(roll.canvas, roll.stage, editor);
-  handleEditKeys(editor, { canvas: roll.canvas, position: () => transport.position, save: bar.save });
+  handleEditKeys(editor, { canvas: roll.canvas, position: () => transport.position, add: addAtPlayhead, save: bar.save });
   versions.state.watch(["shown"], () => shown.id && show(findJob(shown.id)));
   store.watch(["dropped"], ({ dropped }) => editor.forget(`${dropped} `));
   editor.state.watch(["dirty"], ({ dirty }) => controls.setEnabled(!dirty));
   addEventListener("beforeunload", (event) => editor.hasUnsaved && event.preventDefault());
   return { element, show, leave, edit, stage: roll.stage };
 
-  /** Begin or end editing by key. */
+  /** Begin or end editing by key; where the roll is not seen, begin. */
   function edit() {
-    editor.setActive(!editor.state.get().active);
+    const { hidden } = roll.element;
+    tabs.showRoll();
+    editor.setActive(hidden || !editor.state.get().active);
     roll.canvas.focus({ preventScroll: true });
   }
 
@@ -128,6 +130,7 @@ export function createResult() {
 
   function addAtPlayhead() {
     editor.add(transport.position, editor.state.get().selection[0]?.pitch ?? MIDDLE_C);
+    editor.reveal();
   }
 
   async function keep() {

@@ -19,7 +19,7 @@ export function createScoreTabs(roll, parts) {
   roll.setAttribute("aria-labelledby", "tab-notes");
   choose(tabs[0]);
   parts.versions.state.watch(["shown"], () => refresh());
-  return { list, panel, show };
+  return { list, panel, show, showRoll: () => choose(tabs[0]) };
 
   /** With every new state of the open recording. @param {object} next */
   function show(next) {

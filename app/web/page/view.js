@@ -14,6 +14,8 @@ const LOWEST = 21;
 const HIGHEST = 108;
 const LEAST_PITCHES = 12;
 const FITTED_PITCHES = 36;
+/** What a note may take of the view's seconds to be shown whole, with some room around it. */
+const MOST_OF_VIEW = 0.7;
 
 /** All of it. @param {number} duration @param {[number, number] | null} range of pitches @returns {View} */
 export function fitted(duration, range) {
@@ -51,6 +53,15 @@ export function stretched(view, by, at) {
 export function following(view, time) {
   if (time >= view.start && time < view.end) return view;
   return placed(view, time - (view.end - view.start) * 0.08, view.end - view.start);
+}
+
+/** Bring a note into sight, where it is not: all of it, or as much as there is room for. @param {View} view @param {{onset: number, offset: number, pitch: number}} note */
+export function including(view, { onset, offset, pitch }) {
+  const span = view.end - view.start;
+  const isSeen = onset >= view.start && Math.min(offset, onset + span * MOST_OF_VIEW) <= view.end;
+  const inTime = isSeen ? view : placed(view, onset - span * (1 - MOST_OF_VIEW) / 2, span);
+  if (pitch >= view.low && pitch <= view.high) return inTime;
+  return raised(inTime, pitch - Math.round((view.low + view.high) / 2));
 }
 
 function placed(view, start, span) {
