@@ -543,3 +543,22 @@ def test_keys_go_on_from_what_was_removed(page: Page, own_job: dict[str, Any], k
     for pressed in ("Delete", key, "Delete"):
         roll.press(pressed)
     assert notes_of(page) == [note for note in before if note not in (before[8], before[8 + step])]
+
+
+def test_edits_stay_when_the_session_ends(page: Page, own_job: dict[str, Any]) -> None:
+    """The service of this test asks for no keys; it is made to refuse, and the page is let in again."""
+    begin_and_delete_one(page, own_job)
+    refused = '{"type": "urn:amt:problem:unauthorized", "detail": "Log in."}'
+    page.route(
+        "**/notes", lambda route: route.fulfill(status=401, content_type="application/problem+json", body=refused)
+    )
+    page.route("**/v1/session", lambda route: route.fulfill(status=200, json={"required": True, "key": {}}))
+    page.locator("#save").click()
+    expect(page.get_by_role("dialog", name="Log in")).to_be_visible()
+    page.unroute("**/notes")
+    page.get_by_label("API key").fill("amt_key")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert shown_notes(page) == own_job["result"]["n_notes"] - 1
+    page.locator("#save").click()
+    expect_saved(page, 1)

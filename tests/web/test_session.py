@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -49,6 +50,12 @@ def log_in(page: Page, key: str) -> None:
     page.keyboard.press("Enter")
 
 
+def revoke(locked: Service, key: str) -> None:
+    engine = open_database(locked.configuration().database)
+    KeyRepository(session_factory(engine)).revoke(key[:12])
+    engine.dispose()
+
+
 def test_a_key_is_typed_once(page: Page, locked: Service) -> None:
     key = new_key(locked)
     with as_key(locked, key) as client:
@@ -90,11 +97,26 @@ def test_a_revoked_key_is_asked_for_again(page: Page, locked: Service) -> None:
     key = new_key(locked)
     log_in(page, key)
     expect(page.get_by_role("dialog")).to_have_count(0)
-    engine = open_database(locked.configuration().database)
-    KeyRepository(session_factory(engine)).revoke(key[:12])
-    engine.dispose()
+    revoke(locked, key)
     page.evaluate(REFRESH)
     expect(page.get_by_role("dialog", name="Log in")).to_be_visible()
     log_in(page, new_key(locked, frozenset(Scope)))
     expect(page.get_by_role("dialog")).to_have_count(0)
     wait_for(lambda: page.evaluate("async () => !(await import('/page/store.js')).store.get().listProblem"))
+
+
+def test_whatever_is_refused_asks_for_the_key(page: Page, locked: Service, tmp_path: Path) -> None:
+    """The list is not read meanwhile: another request learns that the session has ended."""
+    key = new_key(locked)
+    log_in(page, key)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    file = tmp_path / "Mine.wav"
+    file.write_bytes(b"x")
+    revoke(locked, key)
+    page.locator("#files").set_input_files(str(file))
+    expect(page.get_by_role("dialog", name="Log in")).to_have_count(1)
+    log_in(page, new_key(locked, frozenset(Scope)))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.locator(".job").get_by_role("button", name="Try again").click()
+    expect(page.locator(".job-link")).to_contain_text("Mine.wav")
+    expect(page.get_by_role("dialog")).to_have_count(0)

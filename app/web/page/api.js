@@ -1,6 +1,10 @@
 /** The service's HTTP API. Everything that goes wrong is thrown as a `Problem`. */
 
 const JOBS = "/v1/transcriptions";
+const UNAUTHORIZED = 401;
+
+/** Has the event `ended` whenever an answer, whatever was asked, says that nobody is logged in. */
+export const session = new EventTarget();
 
 /** An RFC 9457 problem, or the network's silence. */
 export class Problem extends Error {
@@ -92,7 +96,7 @@ export function upload(file, options, { onProgress, signal }) {
   return new Promise((resolve, reject) => {
     request.addEventListener("load", () => {
       if (request.status === 202) resolve(JSON.parse(request.responseText));
-      else reject(parseProblem(request.responseText, request.status));
+      else reject(refusal(request.responseText, request.status));
     });
     request.addEventListener("error", () => reject(silence()));
     request.addEventListener("abort", () => reject(new Problem("aborted", "The upload was cancelled.")));
@@ -137,7 +141,12 @@ async function reach(address, options) {
 }
 
 async function problemOf(answer) {
-  return parseProblem(await answer.text(), answer.status);
+  return refusal(await answer.text(), answer.status);
+}
+
+function refusal(text, status) {
+  if (status === UNAUTHORIZED) session.dispatchEvent(new Event("ended"));
+  return parseProblem(text, status);
 }
 
 function parseProblem(text, status) {

@@ -3,8 +3,8 @@
  * and goes along with everything, EventSource and audio included.
  */
 
+import { session } from "./api.js";
 import { announce, button, h } from "./dom.js";
-import { store } from "./store.js";
 
 const SESSION = "/v1/session";
 
@@ -19,13 +19,14 @@ export async function requireSession() {
 }
 
 /**
- * When the session ends in the middle, because its key was revoked or its time is over, ask again.
+ * When the session ends in the middle, because its key was revoked or its time is over, ask again, over whatever is
+ * open: it stays as it is.
  *
  * @param {() => void} again reads the list anew
  */
 export function watchSession(again) {
-  store.watch(["listProblem"], async () => {
-    if (store.get().listProblem?.status !== 401 || document.getElementById("login")) return;
+  session.addEventListener("ended", async () => {
+    if (document.getElementById("login")) return;
     await ask();
     again();
   });
