@@ -3,6 +3,7 @@
 import re
 from typing import Any, Literal
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -106,6 +107,26 @@ def test_what_sounds_is_lit(page: Page, job: dict[str, Any]) -> None:
     page.locator(".score-region").press("Space")
     expect(page.locator(".score-page .note.now").first).to_be_attached(timeout=30_000)
     expect(page.locator(NOW)).to_have_count(1)
+
+
+def test_a_tied_note_is_lit_in_each_of_its_bars(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
+    short = [{"onset": i / 2, "offset": i / 2 + 0.45, "pitch": 72 + i % 5, "velocity": 90} for i in range(22)]
+    held = {"onset": 1.0, "offset": 9.0, "pitch": 48, "velocity": 90}
+    answer = client.put(own_job["links"]["notes"], json={"notes": [*short, held]}, headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    open_score(page, own_job)
+    told = page.request.get(f"{own_job['links']['self']}/score?version=1").json()
+    name, start, end = max(told["notes"], key=lambda note: note[2] - note[1])
+    heads = page.locator(f'.score-page g.note:is([id="{name}"], [id^="{name}-"])')
+    assert heads.count() > 1
+    page.evaluate("async (at) => (await import('/page/transport.js')).transport.seek(at)", (start + end) / 2)
+    page.locator(".score-region").press("Space")
+    expect(page.locator(f".score-page g.note.now[id='{name}']")).to_be_attached()
+    lit = "(heads) => heads.map((head) => head.classList.contains('now'))"
+    assert all(heads.evaluate_all(lit))
+    page.locator(".score-region").press("Space")
+    expect(page.locator(".score-page g.note.now")).to_have_count(0)
+    assert not any(heads.evaluate_all(lit))
 
 
 @pytest.mark.parametrize(

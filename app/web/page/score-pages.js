@@ -5,6 +5,8 @@ import { h } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TAGS = new Set(["svg", "defs", "g", "path", "use", "text", "tspan", "rect", "polygon", "polyline", "ellipse"]);
+/** What the name of a tied note's further heads ends with. */
+const CONTINUED = /-\d+$/;
 /** Pages that are fetched before they are seen. */
 const MARGIN = "600px";
 
@@ -15,6 +17,8 @@ export function createScorePages({ onBar }) {
   let score = { bars: [], notes: [] };
   let addressOf = null;
   let signal = null;
+  /** By a note's name: its heads on the pages that are here; a note that is tied on has several, name, name-1, ... */
+  let heads = new Map();
   let marked = { bar: null, notes: new Set() };
   element.addEventListener("click", (event) => {
     const bar = barOf(event.target.closest("g.measure"));
@@ -26,6 +30,7 @@ export function createScorePages({ onBar }) {
   function open(next, address, until) {
     [score, addressOf, signal] = [next, address, until];
     marked = { bar: null, notes: new Set() };
+    heads = new Map();
     sight.disconnect();
     const pages = Array.from({ length: score.n_pages }, (_, i) => h("div", { class: "score-page", "data-page": String(i + 1) }));
     element.replaceChildren(...pages);
@@ -51,6 +56,7 @@ export function createScorePages({ onBar }) {
       svg.setAttribute("aria-label", `Page ${page.dataset.page} of ${score.n_pages}`);
       page.replaceChildren(svg);
       for (const measure of svg.querySelectorAll("g.measure")) measure.prepend(boxOf(measure));
+      for (const note of svg.querySelectorAll("g.note")) keepHead(note);
       marked.bar = null;
     } catch {
       page.fetched = null;
@@ -58,6 +64,15 @@ export function createScorePages({ onBar }) {
       // Looked for again after 2, 4, 8 ... seconds, if it is in sight then.
       setTimeout(() => page.isConnected && sight.observe(page), 1000 * Math.min(60, 2 ** page.failures));
     }
+  }
+
+  function keepHead(note) {
+    const name = note.id.replace(CONTINUED, "");
+    heads.set(name, [...(heads.get(name) ?? []), note]);
+  }
+
+  function light(name, isOn) {
+    for (const note of heads.get(name) ?? []) note.classList.toggle("now", isOn);
   }
 
   /** Show what sounds. @param {number} position seconds @param {boolean} playing */
@@ -71,8 +86,8 @@ export function createScorePages({ onBar }) {
       marked.bar = bar;
     }
     const sounding = new Set(playing ? score.notes.filter(([, start, end]) => start <= position && position < end).map(([name]) => name) : []);
-    for (const name of marked.notes) if (!sounding.has(name)) document.getElementById(name)?.classList.remove("now");
-    for (const name of sounding) document.getElementById(name)?.classList.add("now");
+    for (const name of marked.notes) if (!sounding.has(name)) light(name, false);
+    for (const name of sounding) light(name, true);
     marked.notes = sounding;
   }
 
