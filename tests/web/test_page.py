@@ -106,6 +106,27 @@ def test_everything_is_reached_by_keyboard(page: Page, job: dict[str, Any]) -> N
     expect(page.locator("#shortcuts")).to_be_hidden()
 
 
+def test_on_a_phone_the_focus_goes_along_with_what_is_opened(page: Page, job: dict[str, Any]) -> None:
+    page.set_viewport_size({"width": 375, "height": 700})
+    page.goto("/")
+    link = page.locator(f'a[href="#/jobs/{job["id"]}"]')
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(link).to_be_hidden()
+    expect(page.locator("main h1")).to_have_text("Etude in C")
+    expect(page.locator("main h1")).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.head') !== null")
+    page.locator(".back").focus()
+    page.keyboard.press("Enter")
+    expect(link).to_be_visible()
+    expect(page.locator("#main")).to_be_focused()
+    page.goto(f"/#/jobs/{job['id']}")
+    page.reload()
+    expect(page.locator("main h1")).to_have_text("Etude in C")
+    assert page.evaluate("document.activeElement === document.body"), "nothing has the focus of its own accord"
+
+
 def test_single_keys_can_be_turned_off(page: Page, job: dict[str, Any]) -> None:
     open_job(page, job)
     page.keyboard.press("?")

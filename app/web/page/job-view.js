@@ -15,14 +15,23 @@ export function showOpenJob(place) {
   let current = { key: null, update: () => {} };
   store.watch(["openId", "jobs", "listed"], () => {
     const { key, make } = choose(result);
-    if (key !== current.key) {
-      if (current.key?.startsWith("result")) result.leave();
-      current = { key, ...make() };
-      place.replaceChildren(current.element);
-    }
+    if (key === current.key) return current.update();
+    if (current.key?.startsWith("result")) result.leave();
+    current = { key, ...make() };
+    const focused = document.activeElement;
+    place.replaceChildren(current.element);
     current.update();
+    if (focused !== document.body && !focused.checkVisibility()) focusOn(place);
   });
   return { result };
+}
+
+/** What had the focus is gone, as the list of recordings on a phone: who goes by keys goes on with what came instead. */
+function focusOn(place) {
+  const heading = place.querySelector("h1");
+  const target = heading?.checkVisibility() ? heading : place;
+  target.tabIndex = -1;
+  target.focus();
 }
 
 /** What is to be seen: its name, and how to make it. */
