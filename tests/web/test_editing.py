@@ -474,6 +474,23 @@ def test_what_is_saved_is_saved_even_if_the_versions_cannot_be_listed(
     wait_for(lambda: shown_notes(page) == n_found, what="the notes as they were found")
 
 
+def test_a_version_that_is_listed_before_the_answer_comes_is_one(page: Page, own_job: dict[str, Any]) -> None:
+    begin_and_delete_one(page, own_job)
+    held: list[Route] = []
+    page.route("**/notes", lambda route: held.append(route))
+    with page.expect_request("**/notes"):
+        page.locator("#save").click()
+    expect(page.locator("#save")).to_have_text("Saving…")
+    page.wait_for_timeout(100)
+    answer = held[0].fetch()
+    page.evaluate("async () => (await import('/page/watch.js')).refresh()")
+    expect(page.locator("#version option")).to_have_count(2)
+    page.route("**/versions", lambda route: route.fulfill(status=503, body=""))
+    held[0].fulfill(response=answer)
+    expect_saved(page, 1)
+    expect(page.locator("#version option")).to_have_count(2)
+
+
 def test_a_version_that_was_saved_elsewhere_can_be_chosen_and_is_not_overwritten(
     page: Page, client: httpx.Client, own_job: dict[str, Any]
 ) -> None:

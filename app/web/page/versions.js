@@ -88,7 +88,8 @@ export function createVersions() {
     const version = await saveNotes(job, { notes, track_names: names }, base);
     if (job.id === openId) {
       base = version.etag;
-      state.set({ list: [version, ...(newest() ? state.get().list : [asFound(job)])] });
+      // The list may have been read between the saving and its answer.
+      if (version.number > newest()) state.set({ list: [version, ...(newest() ? state.get().list : [asFound(job)])] });
     }
     // It is kept, whatever comes of this: there may be more to see.
     refresh(job).catch(() => {});
