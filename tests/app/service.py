@@ -126,7 +126,7 @@ class Service:
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 environment = (folder / "environ").read_bytes().split(b"\0")
-                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 # Redis writes its title over its environment; its socket's path stands in the title.
                 if f"AMT_VAR={self.var}".encode() in environment or str(self.var) in line:
                     found[int(folder.name)] = line

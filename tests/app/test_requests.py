@@ -176,7 +176,7 @@ def test_wrong_decoding_options_are_refused(client: httpx.Client, tune_job: dict
 def test_without_workers_the_service_says_so(idle: httpx.Client) -> None:
     answer = idle.get("/readyz")
     errors = {error["field"]: error["message"] for error in problem(answer, 503, "unavailable")["errors"]}
-    assert set(errors) == {"transcribe worker", "decode worker"}
+    assert set(errors) == {"transcribe worker", "decode worker", "score worker"}
     assert int(answer.headers["Retry-After"]) > 0
 
 

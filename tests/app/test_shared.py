@@ -137,7 +137,7 @@ def shared_process(service: Service) -> int:
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == worker and "app.worker.shared.server" in (entry / "cmdline").read_text():
+            if parent == worker and "app.worker.shared.server" in (entry / "cmdline").read_text(errors="replace"):
                 return int(entry.name)
         except OSError:
             continue
