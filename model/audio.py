@@ -37,6 +37,8 @@ from model.tuning import A4_HZ
 BLOCK_SECONDS = 1.0  # decoded before resampling: blocks of this size cost little memory and few calls
 LEAST_LATE_SECONDS = 0.002  # less is the rounding of time stamps
 LEAST_GAP_SECONDS = 0.02  # likewise, and what recorders' clocks tremble
+SURE_GAP_SECONDS = 10.0  # a longer one than what was heard before it is a clock that is wrong
+LONGEST_STEP_BACK = 1.0  # beyond it another recording begins, as in chained Ogg
 MOST_STREAMS = 100  # in one container; a film with sound in all languages and subtitles has some dozens
 
 # FFmpeg's integer sample formats: full scale, and the value that stands for silence.
@@ -132,6 +134,15 @@ def mono(frame: AudioFrame) -> NDArray[np.float32]:
     return np.asarray(waves[0] if channels == 1 else waves.mean(axis=0), dtype=np.float32)
 
 
+@dataclass(frozen=True)
+class _Given:
+    """How far a stream was given out, in seconds of its clock: where it began, its end by the clock and by count."""
+
+    since: float
+    by_clock: float
+    by_count: float
+
+
 class AudioReader(AbstractContextManager["AudioReader"]):
     """A file opened for decoding; iterate over `blocks`.
 
@@ -169,6 +180,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             raise
         self.claimed_seconds = _claimed_seconds(self._container, self._stream)
         self._missing = 0.0
+        self._given: _Given | None = None
         if (n_streams := len(self._container.streams.audio)) > 1:
             self.summary.warnings.append(f"the file holds {n_streams} sound tracks: the default one was heard")
 
@@ -205,30 +217,36 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         """
         size = int(BLOCK_SECONDS * self.summary.sr)
         yield from self._silence(_late_by(self._container, self._stream))
-        queue, kind, end = AudioFifo(), ("", 0), None
+        queue, kind = AudioFifo(), ("", 0)
         for frame in self._frames():
             before, kind = kind, (frame.format.name, frame.layout.nb_channels)
-            gap = self._gap(end, frame.time)
+            gap = self._gap_before(frame)
             if kind != before or gap:  # a queue holds one kind, and does not look at the channels itself
                 yield from _all(queue)
                 queue = AudioFifo()
             yield from self._silence(gap)
-            end = None if frame.time is None else frame.time + frame.samples / frame.sample_rate
             frame.pts = None  # the queue wants none, or all without a gap
             queue.write(frame)
             if queue.samples >= size:
                 yield from _all(queue)
         yield from _all(queue)
 
-    def _gap(self, end: float | None, begin: float | None) -> float:
-        """Seconds without sound between two frames, by the file's own clock.
+    def _gap_before(self, frame: AudioFrame) -> float:
+        """Seconds without sound before a frame, by the file's own clock.
 
-        None where it would make the recording longer than its header says, or than any may be: the clock is wrong then.
+        A clock that trembles, goes wrong, or runs on while the sound does not says nothing: a gap is a jump from the
+        frame before, ahead of all that was given out, and hardly longer than that.
         """
-        gap = 0.0 if end is None or begin is None else begin - end
-        longest = self.limits.max_seconds if self.claimed_seconds is None else self.claimed_seconds
-        if not LEAST_GAP_SECONDS < gap <= longest - self.summary.duration + 1:
+        begin, length = frame.time, frame.samples / frame.sample_rate
+        if begin is None:
             return 0.0
+        if self._given is None or begin < self._given.by_count - LONGEST_STEP_BACK:
+            self._given = _Given(begin, begin, begin)
+        given = self._given
+        gap = min(begin - given.by_clock, begin - given.by_count)
+        if not LEAST_GAP_SECONDS < gap <= max(SURE_GAP_SECONDS, given.by_count - given.since):
+            gap = 0.0
+        self._given = _Given(given.since, begin + length, given.by_count + gap + length)
         self._missing += gap
         return gap
 

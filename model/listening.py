@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from model.activations import Activations, ActivationsWriter
 from model.audio import AudioSource, AudioSummary
 from model.instruments import RATE_DIVISOR
-from model.loudness import Loudness
+from model.loudness import SILENCE_DBFS, Loudness
 from model.note import N_PITCHES
 from model.peaks import Peaks
 from model.tuning import Tuning
 from model.windows import WindowConfig, windows
-
-SILENCE_DBFS = -80.0  # a recording whose loudest sample lies below this has nothing to transcribe
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ GATE_DB = 40.0  # pieces so far under the loudest are pauses
 # sets, whose recordings lie between -37 and -15, all levels from -38 on are heard equally well.
 QUIET_DB, USUAL_DB = -42.0, -36.0
 MOST_DB = 40.0  # what is so quiet that it would need more is mostly noise
+SILENCE_DBFS = -80.0  # a recording whose loudest sample lies below this has nothing to transcribe
 
 
 class Loudness:
@@ -27,6 +28,7 @@ class Loudness:
     def __init__(self, sr: int) -> None:
         self._size = round(PIECE_SECONDS * sr)
         self._loudest = -np.inf
+        self._peak = 0.0
 
     def raised(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Hear more, (samples,), and give it as loud as the network wants it.
@@ -34,7 +36,8 @@ class Loudness:
         It is raised by as much as the loudest window so far needs, so that a pause is not made as loud as music.
         """
         self._loudest = max(self._loudest, level_db(samples, self._size))
-        if not -np.inf < self._loudest < QUIET_DB:
+        self._peak = max(self._peak, float(np.abs(samples).max(initial=0.0)))
+        if self._peak < 10 ** (SILENCE_DBFS / 20) or not self._loudest < QUIET_DB:
             return samples
         return samples * np.float32(10 ** (min(USUAL_DB - self._loudest, MOST_DB) / 20))
 

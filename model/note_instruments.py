@@ -89,8 +89,8 @@ def _playing(evidence: NDArray[np.float64]) -> NDArray[np.int64]:
         clear = np.bincount(posterior.argmax(axis=1), weights=first - second, minlength=len(playing))
         if clear.min() >= LEAST_CLEAR:
             break
-        weakest = clear == 0 if clear.min() == 0 else clear == clear.min()
-        playing = playing[~weakest]
+        never = np.bincount(posterior.argmax(axis=1), minlength=len(playing)) == 0
+        playing = playing[~never] if never.any() else np.delete(playing, clear.argmin())
     return playing
 
 

@@ -87,6 +87,9 @@ def peak_deviations(samples: NDArray[np.float32], sr: int) -> tuple[NDArray[np.f
     below, here, above = (levels[:, lowest + step : highest + step] for step in (-1, 0, 1))
     loud = here > np.maximum(FAINTEST * levels.max(axis=1, keepdims=True), 1e-4 * levels.max())
     piece, bin_ = np.nonzero(loud & (here > below) & (here >= above))
-    left, top, right = (np.log(part[piece, bin_] + 1e-12) for part in (below, here, above))
-    place = lowest + bin_ + 0.5 * (left - right) / (left - 2 * top + right)  # the parabola's top
+    left, top, right = (np.log(part[piece, bin_] + 1e-12, dtype=np.float64) for part in (below, here, above))
+    bend = left - 2 * top + right
+    place = (
+        lowest + bin_ + 0.5 * np.divide(left - right, bend, out=np.zeros_like(bend), where=bend < 0)
+    )  # parabola's top
     return 12 * np.log2(place * sr / N_FFT / A4_HZ), np.sqrt(here[piece, bin_]).astype(np.float64)

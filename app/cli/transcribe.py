@@ -175,7 +175,7 @@ def _require_free_names(files: list[Path], output: Path) -> None:
     for path in files:
         for ending in KEPT.values():
             target = output / (path.stem + ending)
-            if target.exists():
+            if os.path.lexists(target):
                 raise UsageError(f"{target} is there already; name another folder by -o, or --overwrite it")
 
 

@@ -126,7 +126,7 @@ class JobRepository:
     def change_owner(self, former: str | None, owner: str) -> int:
         """Give all jobs of one owner to another; tells how many. Whose turn they take changes with it."""
         with self._sessions.begin() as session:
-            statement = update(Job).where(is_value(Job.owner, former))
+            statement = update(Job).where(is_value(Job.owner, former), Job.status != Status.DELETED)
             return _count(session.execute(statement.values(owner=owner, submitter=owner)))
 
     def mark_deleted(self, job_id: str) -> bool:
@@ -280,8 +280,10 @@ class JobRepository:
                 return
             (patience,) = session.execute(text("PRAGMA busy_timeout")).one()
             session.execute(text("PRAGMA busy_timeout=0"))  # it would keep all writers waiting while it waits
-            session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-            session.execute(text(f"PRAGMA busy_timeout={patience}"))
+            try:
+                session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+            finally:
+                session.execute(text(f"PRAGMA busy_timeout={patience}"))
 
     def _select(self, where: Iterable[ColumnElement[bool]]) -> Sequence[Job]:
         with self._sessions() as session:

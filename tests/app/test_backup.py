@@ -14,7 +14,7 @@ from app.backup.layout import BackupError
 from app.clock import utc_now
 from app.database import open_database, session_factory
 from app.jobs.repository import JobRepository, ResultFiles
-from app.jobs.states import Status
+from app.jobs.states import ErrorCode, Status
 from app.jobs.versions import version_document
 from app.keys.repository import KeyRepository
 from app.keys.table import Scope
@@ -222,6 +222,21 @@ def test_what_is_there_is_never_overwritten(
     with pytest.raises(BackupError, match="there are jobs already"):
         restore_backup(engine, empty_store, tmp_path / "backup")
     assert list(empty_store.folders("jobs")) == []
+
+
+def test_what_is_left_of_a_deleted_job_is_in_no_backup_and_in_nobodys_way(
+    engine: Engine, jobs: JobRepository, store: Storage, empty: Engine, empty_store: Storage, tmp_path: Path
+) -> None:
+    add_finished_job(jobs, store, "a")
+    for url in (engine.url, empty.url):
+        migrate(url.render_as_string(hide_password=False))
+        with repository(url.render_as_string(hide_password=False)) as table:
+            table.add(make_job("deleted"))
+            assert table.fail(claim(table, "deleted"), ErrorCode.INTERNAL, "")
+            assert table.mark_deleted("deleted")
+            assert table.remove("deleted")
+    assert make_backup(engine, store, tmp_path / "backup").jobs == 1
+    assert restore_backup(empty, empty_store, tmp_path / "backup").jobs == 1
 
 
 def add_model(engine: Engine, store: Storage, name: str) -> str:

@@ -94,6 +94,7 @@ def test_what_cannot_be_written_or_read_is_said_in_words(tmp_path: Path, recordi
     assert (run.returncode, "cannot be made a folder" in run.stderr) == (2, True)
     os.mkfifo(tmp_path / "pipe.wav")
     long = recording.rename(tmp_path / ("a" * 251 + ".wav"))
+    (tmp_path / "out").mkdir()
     run = amt("transcribe", tmp_path / "pipe.wav", long, "-o", tmp_path / "out")
     assert run.returncode == 1
     assert "pipe.wav: this is not a file" in run.stderr

@@ -126,6 +126,17 @@ def test_a_turn_outlives_the_deletion_of_its_job(jobs: JobRepository, sharing: S
     assert sharing.next_job(Lane.USUAL) == "b2"
 
 
+def test_nobody_else_is_given_the_turn_of_a_deleted_job(jobs: JobRepository) -> None:
+    wait_in_line(jobs, BEN, "b")
+    lease = jobs.claim("b", holder="me", seconds=60)
+    assert lease is not None
+    assert jobs.fail(lease, ErrorCode.INTERNAL, "")
+    assert jobs.mark_deleted("b")
+    assert jobs.remove("b")
+    assert jobs.change_owner(None, CLEO) == 0
+    assert stored(jobs, "b").submitter == BEN
+
+
 # What each has taken up --------------------------------------------------------------------------------------------
 
 

@@ -111,18 +111,37 @@ def test_what_is_damaged_within_a_file_moves_nothing_behind_it(tmp_path: Path, k
 @pytest.mark.parametrize(("jump", "seconds"), [(1.0, 3.0), (10_000.0, 2.0)], ids=["a gap", "a clock that is wrong"])
 def test_a_gap_of_a_live_recording_is_silence(tmp_path: Path, jump: float, seconds: float) -> None:
     path = tmp_path / "live.mka"
-    with av.open(str(path), "w", format="matroska", options={"live": "1"}) as container:
-        stream = container.add_stream("pcm_s16le", rate=16000, layout="mono")
-        for start, after in ((0, 0.0), (16000, jump)):
-            wave = (sine(440, 1.0)[None] * 32767).astype(np.int16)
-            frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
-            frame.sample_rate, frame.time_base = 16000, Fraction(1, 16000)
-            frame.pts = start + round(after * 16000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    write_live(path, [0.0, jump])
     heard, summary = read(path)
     assert len(heard) == seconds * 16000
     assert bool(summary.warnings) == (jump == 1.0)
+
+
+def test_a_clock_that_trembles_makes_a_live_recording_no_longer(tmp_path: Path) -> None:
+    write_live(tmp_path / "live.mka", [0.1 * (second % 2) for second in range(20)])
+    heard, _ = read(tmp_path / "live.mka")
+    assert len(heard) / 16000 == pytest.approx(20, abs=0.11)
+
+
+def write_live(path: Path, late: list[float]) -> None:
+    """A second of sound for each of these, whose time stamp is so much late; the header states no length."""
+    with av.open(str(path), "w", format="matroska", options={"live": "1"}) as container:
+        stream = container.add_stream("pcm_s16le", rate=16000, layout="mono")
+        for second, seconds in enumerate(late):
+            wave = (sine(440, 1.0)[None] * 32767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
+            frame.sample_rate, frame.time_base = 16000, Fraction(1, 16000)
+            frame.pts = 16000 * second + round(seconds * 16000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def test_recordings_that_are_chained_follow_each_other(tmp_path: Path) -> None:
+    one = encode(tmp_path / "a.opus", sine(440, 3.0, sr=48000), sr=48000, kind="opus")
+    (tmp_path / "chain.opus").write_bytes(one.read_bytes() * 3)
+    heard, summary = read(tmp_path / "chain.opus")
+    assert len(heard) / 16000 == pytest.approx(9, abs=0.1)
+    assert not any("missing" in warning for warning in summary.warnings)
 
 
 def test_of_several_sound_tracks_the_default_one_is_heard(tmp_path: Path) -> None:

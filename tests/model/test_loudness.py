@@ -56,6 +56,12 @@ def test_a_pause_is_not_made_as_loud_as_the_music_before_it() -> None:
     assert loudness.raised(pause) is pause
 
 
+def test_what_is_called_silent_is_not_raised() -> None:
+    hush = at(-20.0, melody(TUNE, TUNE_SECONDS))
+    hush = (hush / np.abs(hush).max() * 10 ** (-84 / 20)).astype(np.float32)
+    assert Loudness(SR).raised(hush) is hush
+
+
 @pytest.mark.parametrize("wave", [np.zeros(0, np.float32), np.zeros(1, np.float32), np.full(3, 1e-30, np.float32)])
 def test_what_holds_nothing_stays_nothing(wave: NDArray[np.float32]) -> None:
     assert np.abs(Loudness(SR).raised(wave)).max(initial=0.0) < 1e-20

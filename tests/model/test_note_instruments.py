@@ -73,6 +73,12 @@ def test_a_doubtful_note_goes_to_who_plays_the_piece() -> None:
     assert [note.program for note in alone] == [41]
 
 
+def test_a_note_that_might_be_twos_is_ones() -> None:
+    notes = [Note(0.2, 60, 0.9)]
+    (found,) = decode_notes(unsure(notes, [{VIOLA: 0.43, CELLO: 0.43}], 2.0), DecodingOptions())
+    assert found.program in (41, 42)
+
+
 def test_a_few_stray_notes_are_no_instrument() -> None:
     """Three of thirty notes sound a little more like a viola's; it would get a staff of its own."""
     notes = [Note(0.2 + 0.3 * i, 40 + i, 0.45 + 0.3 * i) for i in range(30)]

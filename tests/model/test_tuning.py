@@ -80,6 +80,14 @@ def test_where_there_is_no_telling_it_is_in_tune(wave: NDArray[np.float32]) -> N
     assert heard(wave, wave).cents == 0
 
 
+@pytest.mark.parametrize("place", range(1000, 48_000, 5000))
+def test_a_click_in_silence_does_not_hide_it(place: int) -> None:
+    click = np.zeros(60 * SR, dtype=np.float32)
+    click[place] = 0.5
+    assert heard(click, tuned(-32)).cents == pytest.approx(-32, abs=5)
+    assert heard(tuned(-32), click).cents == pytest.approx(-32, abs=5)
+
+
 def test_windows_near_a_quarter_tone_do_not_change_keys() -> None:
     tuning = heard(tuned(44))
     assert 35 < tuning.cents <= 50

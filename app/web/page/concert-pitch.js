@@ -31,14 +31,20 @@ export function createConcertPitch() {
 
   async function hearAgain() {
     const { links, file } = job;
-    const a4 = select.value;
+    const options = asForm(job, select.value);
     select.disabled = true;
     try {
-      addFiles([new File([await readBytes(links.audio)], file.name)], { a4_hz: a4 });
+      addFiles([new File([await readBytes(links.audio)], file.name)], options);
     } catch (problem) {
       failure.replaceChildren(advice(adviceOn(problem)));
     }
     select.disabled = false;
     select.value = "";
   }
+}
+
+/** All else as the job has it. @returns {Record<string, string>} */
+function asForm({ model, options }, a4) {
+  const { latency_ms: _, instruments, ...others } = options;
+  return { ...others, instruments: [instruments].flat().join(","), model: model.name, a4_hz: a4 };
 }
