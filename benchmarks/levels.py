@@ -4,22 +4,19 @@ Prepared recordings are made so much quieter, kept in 16 bits as a file would ke
 raised, as the service does (`model.loudness`).
 """
 
-import argparse
-from pathlib import Path
+from itertools import product
 from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY
+from benchmarks.common import ENTRY
+from benchmarks.conditions import parser_of, print_head, print_row, served
 from model.loudness import Loudness
 from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
-from training.evaluate import System, Transcription, score_set
+from training.evaluate import System, Transcription
 from training.prepared import Recording, Waveform
-from training.scores import means
-
-SCORES = ("note_f1", "note_offset_f1", "frame_f1")
 
 
 class AsItIs(Loudness):
@@ -43,27 +40,22 @@ def system(transcriber: Transcriber, db: float) -> System:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, action="append", required=True, metavar="PREPARED/SET")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each recording")
+    parser = parser_of(__doc__)
     parser.add_argument("--quieter", type=float, nargs="+", default=[0, 24, 36, 48], help="by so many decibels")
     arguments = parser.parse_args()
-    transcriber = Transcriber.load(DEFAULT_CHECKPOINT, device="cpu", threads=2)
-    print("| set | quieter, dB | heard | note F1 | with offset | frame F1 |\n|---|---|---|---|---|---|")
-    for folder in arguments.data:
-        for db in arguments.quieter:
-            for name, loudness in (("as it is", AsItIs), ("raised", Loudness)):
-                with patch("model.listening.Loudness", loudness):
-                    outcome = score_set(
-                        folder,
-                        system(transcriber, db),
-                        first_seconds=arguments.seconds,
-                        frame_rate=transcriber.frame_rate,
-                        report=lambda _: None,
-                    )
-                found = means([one.tally for one in outcome.scored])
-                values = " | ".join(f"{found[score]:.3f}" for score in SCORES)
-                print(f"| {folder.name} | {db:g} | {name} | {values} |", flush=True)
+    transcriber = served()
+    print_head("set", "quieter, dB", "heard")
+    for folder, db in product(arguments.data, arguments.quieter):
+        for name, loudness in (("as it is", AsItIs), ("raised", Loudness)):
+            with patch("model.listening.Loudness", loudness):
+                print_row(
+                    f"{db:g}",
+                    name,
+                    folder=folder,
+                    system=system(transcriber, db),
+                    seconds=arguments.seconds,
+                    frame_rate=transcriber.frame_rate,
+                )
 
 
 if __name__ == "__main__":

@@ -5,24 +5,22 @@ scored) and transcribed three times: read by 440 Hz as if they were in tune, by 
 the true one as if a caller had told it.
 """
 
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from itertools import product
 
 import numpy as np
 import soxr
 
-from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY
+from benchmarks.common import ENTRY
+from benchmarks.conditions import parser_of, print_head, print_row, served
 from model.note import Note
 from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
 from model.tuning import A4_HZ, HIGHEST_A4_HZ, LOWEST_A4_HZ
-from training.evaluate import System, Transcription, score_set
+from training.evaluate import System, Transcription
 from training.prepared import Recording, Waveform
-from training.scores import means
 
-SCORES = ("note_f1", "note_offset_f1", "frame_f1")
 Reading = Callable[[float], float | None]
 READINGS: dict[str, Reading] = {"as if in tune": lambda _: A4_HZ, "found": lambda _: None, "told": lambda a4_hz: a4_hz}
 
@@ -45,29 +43,25 @@ def system(transcriber: Transcriber, cents: float, reading: Reading) -> System:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, action="append", required=True, metavar="PREPARED/SET")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each recording")
+    parser = parser_of(__doc__)
     parser.add_argument("--cents", type=float, nargs="+", default=[0, -20, -32, -40, 40, -101])
     arguments = parser.parse_args()
-    transcriber = Transcriber.load(DEFAULT_CHECKPOINT, device="cpu", threads=2)
-    print("| set | cents | A4, Hz | read | note F1 | with offset | frame F1 |\n|---|---|---|---|---|---|---|")
-    for folder in arguments.data:
-        for cents in arguments.cents:
-            a4_hz = A4_HZ * 2 ** (cents / 1200)
-            for name, reading in READINGS.items():
-                if name == "told" and not LOWEST_A4_HZ <= a4_hz <= HIGHEST_A4_HZ:
-                    continue
-                outcome = score_set(
-                    folder,
-                    system(transcriber, cents, reading),
-                    first_seconds=arguments.seconds,
-                    frame_rate=transcriber.frame_rate,
-                    report=lambda _: None,
-                )
-                found = means([one.tally for one in outcome.scored])
-                values = " | ".join(f"{found[score]:.3f}" for score in SCORES)
-                print(f"| {folder.name} | {cents:+g} | {a4_hz:.1f} | {name} | {values} |", flush=True)
+    transcriber = served()
+    print_head("set", "cents", "A4, Hz", "read")
+    for folder, cents in product(arguments.data, arguments.cents):
+        a4_hz = A4_HZ * 2 ** (cents / 1200)
+        for name, reading in READINGS.items():
+            if name == "told" and not LOWEST_A4_HZ <= a4_hz <= HIGHEST_A4_HZ:
+                continue
+            print_row(
+                f"{cents:+g}",
+                f"{a4_hz:.1f}",
+                name,
+                folder=folder,
+                system=system(transcriber, cents, reading),
+                seconds=arguments.seconds,
+                frame_rate=transcriber.frame_rate,
+            )
 
 
 if __name__ == "__main__":

@@ -2,28 +2,22 @@
 
 import errno
 import io
-import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy.exc import OperationalError
 
-from app.jobs.repository import JobRepository
 from app.queue import build_celery, send_decoding
 from app.replies import reply_key
 from app.schema import migrate
 from app.settings import Settings
 from app.storage.interface import StoreAwayError, activations_key, result_key
 from app.worker import decode as decoding
-from app.worker.runtime import Runtime
 from tests.app.service import Service, finished, read, repository, upload, wait_for
 from tests.app.test_jobs import AUDIO, claim, make_job, revision, stored
-from tests.app.working import working_process
+from tests.app.working import outcome_told, unacknowledged, working_process, working_with_a_result
 
 OPTIONS = {"onset_threshold": 0.5, "frame_threshold": 0.5, "min_note_ms": 30.0}
 
@@ -147,14 +141,8 @@ def test_a_new_decoding_whose_commit_was_not_acknowledged_keeps_its_files(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database noted it, and its word was lost on the way: the files that the job names now must stay."""
-    settings = Settings(var=tmp_path, redis_url=redis_url)
-    migrate(settings.database)
-    with working_process(settings, "decode") as runtime:
-        runtime.jobs.add(make_job("a"))
-        runtime.jobs.succeed(
-            claim(runtime.jobs, "a"), revision("found"), audio=AUDIO, model_name="m", model_sha256="2" * 64
-        )
-        for key in (activations_key("a"), result_key("a", "new", "notes.mid"), result_key("a", "lost", "notes.mid")):
+    with working_with_a_result(Settings(var=tmp_path, redis_url=redis_url)) as runtime:
+        for key in (result_key("a", "new", "notes.mid"), result_key("a", "lost", "notes.mid")):
             runtime.storage.put(key, io.BytesIO(b"MThd"))
         for name, noted in (("new", True), ("lost", False)):
             monkeypatch.setattr(decoding, "store_results", lambda *_, name=name, **__: revision(name))
@@ -164,23 +152,3 @@ def test_a_new_decoding_whose_commit_was_not_acknowledged_keeps_its_files(
         assert stored(runtime.jobs).revision == "new"
         assert runtime.storage.exists(result_key("a", "new", "notes.mid"))
         assert not runtime.storage.exists(result_key("a", "lost", "notes.mid"))
-
-
-def outcome_told(runtime: Runtime, request_id: str) -> str:
-    outcome: str = json.loads(cast(bytes, runtime.redis.lpop(reply_key(request_id))))["outcome"]
-    return outcome
-
-
-@contextmanager
-def unacknowledged(name: str, *, noted: bool) -> Iterator[None]:
-    """A statement of the job table's ends with a lost connection, carried out or not."""
-    real = getattr(JobRepository, name)
-
-    def lose(*arguments: Any, **named: Any) -> None:
-        if noted:
-            real(*arguments, **named)
-        raise OperationalError("COMMIT", {}, Exception("the connection was cut"))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JobRepository, name, lose)
-        yield

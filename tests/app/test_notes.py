@@ -18,14 +18,12 @@ from app.jobs.repository import JobRepository
 from app.jobs.versions import MOST_VERSIONS, version_document, versions_of
 from app.queue import build_celery, send_edit
 from app.replies import reply_key
-from app.schema import migrate
 from app.settings import Settings
-from app.storage.interface import activations_key, edit_key, result_key
+from app.storage.interface import edit_key, result_key
 from app.worker import edit as editing
 from tests.app.service import Service, finished, read, repository, upload, wait_for
-from tests.app.test_decode import outcome_told, unacknowledged
 from tests.app.test_jobs import AUDIO, claim, make_job, revision, stored
-from tests.app.working import working_process
+from tests.app.working import outcome_told, unacknowledged, working_with_a_result
 from tests.model.signals import TUNE_SECONDS
 
 NOTES = [
@@ -244,14 +242,7 @@ def _with_roll(name: str) -> Any:
 def test_an_edit_whose_commit_was_not_acknowledged_keeps_its_files(
     tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(var=tmp_path, redis_url=redis_url)
-    migrate(settings.database)
-    with working_process(settings, "decode") as runtime:
-        runtime.jobs.add(make_job("a"))
-        runtime.jobs.succeed(
-            claim(runtime.jobs, "a"), revision("found"), audio=AUDIO, model_name="m", model_sha256="2" * 64
-        )
-        runtime.storage.put(activations_key("a"), io.BytesIO(b"heard"))
+    with working_with_a_result(Settings(var=tmp_path, redis_url=redis_url)) as runtime:
         runtime.storage.put(result_key("a", "found", "piano-roll.json"), io.BytesIO(b'{"notes": []}'))
         for name, noted in (("lost", False), ("new", True)):
             runtime.storage.put(edit_key("a", name), io.BytesIO(b'{"notes": [], "track_names": null}'))
