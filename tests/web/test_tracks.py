@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.instruments import INSTRUMENTS
 from tests.app.service import Service, finished, read, upload
+from tests.web.editing import expect_saved, notes_of
 from tests.web.steps import open_job, shown_notes
-from tests.web.test_editing import expect_saved, notes_of
 
 QUARTET = ["violin", "viola", "cello"]
 COUNT = """(canvas, colours) => {
