@@ -65,6 +65,7 @@ def open_whole(url: str) -> Engine:
 
 
 def _begin_nothing(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Leave it to us where a transaction begins."""
     connection.isolation_level = None
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import Celery
 from redis import Redis
+from sqlalchemy import event, text
 
 from app.clock import utc_now
 from app.database import BUSY_SECONDS, open_database, session_factory
@@ -313,3 +315,20 @@ def test_the_log_is_not_emptied_while_somebody_reads_and_nobody_waits_for_it(
     reader.execute("COMMIT")
     table.empty_log()
     assert log.stat().st_size == 0
+
+
+def test_a_log_that_cannot_be_emptied_leaves_nobody_impatient(settings: Settings) -> None:
+    """The connection goes back to the pool: what uses it next waits its turn as ever."""
+    migrate(settings.database)
+    engine = open_database(settings.database)
+
+    def fail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "wal_checkpoint" in statement:
+            raise OSError("disk I/O error")
+
+    event.listen(engine, "before_cursor_execute", fail)
+    with pytest.raises(OSError, match="disk I/O"):
+        JobRepository(session_factory(engine)).empty_log()
+    with engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA busy_timeout")) == BUSY_SECONDS * 1000
+    engine.dispose()

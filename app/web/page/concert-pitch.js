@@ -9,6 +9,11 @@ import { addFiles } from "./uploads.js";
 
 const PITCHES = [[392, "French baroque"], [415, "baroque"], [430, "classical"], [435, "19th century"], [440, "modern"], [442, "orchestra"], [466, "Chorton"]];
 
+/** The concert pitch that a job's notes were read by, Hz. @param {object} job */
+export function a4Of(job) {
+  return job.audio?.a4_hz ?? 440;
+}
+
 /** @returns {{element: HTMLElement, show: (job: object) => void}} */
 export function createConcertPitch() {
   const present = h("option", { value: "" });
@@ -25,7 +30,7 @@ export function createConcertPitch() {
     job = next;
     failure.replaceChildren();
     const how = job.options.a4_hz === "auto" ? "found" : "as told";
-    setText(present, `${hertz(job.audio?.a4_hz ?? 440)}, ${how}`);
+    setText(present, `${hertz(a4Of(job))}, ${how}`);
     select.value = "";
   }
 

@@ -1,5 +1,6 @@
 /** What a recording is called, which of its versions is shown, and what there is to take. */
 
+import { a4Of } from "./concert-pitch.js";
 import { button, h, setText } from "./dom.js";
 import { clock, counted, day, hertz, stem, time } from "./format.js";
 import { cancelOrDelete } from "./job-parts.js";
@@ -41,7 +42,7 @@ export function createHead(versions, editing) {
     const { list, shown } = versions.state.get();
     const version = list.find((one) => one.number === shown);
     const count = version && shown ? version.n_notes : job.result.n_notes;
-    const a4 = job.audio?.a4_hz ?? 440;
+    const a4 = a4Of(job);
     const tuning = a4 === 440 ? [] : [`A4 = ${hertz(a4)}`];
     setText(facts, [clock(job.audio?.duration ?? 0), counted(count, "note"), ...tuning, `kept until ${day(job.expires_at)}`].join(" · "));
     choice.hidden = !list.length;

@@ -1,6 +1,7 @@
 /** A finished recording: what it is, what to take, the picture, the sound, editing, tuning. */
 
 import { adviceOn } from "./advice.js";
+import { a4Of } from "./concert-pitch.js";
 import { createControls } from "./controls.js";
 import { button, h } from "./dom.js";
 import { createEditBar } from "./edit-bar.js";
@@ -108,7 +109,7 @@ export function createResult() {
     const opened = isNew || store.get().roll?.jobId !== job.id;
     store.set({ roll: { jobId: job.id, revision: job.result.revision, notes, duration } });
     if (opened) {
-      transport.open(job.links.audio, duration, job.audio?.a4_hz ?? 440);
+      transport.open(job.links.audio, duration, a4Of(job));
       roll.open(notes, duration);
       showPeaks(job, duration, notes);
     }
