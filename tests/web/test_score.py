@@ -67,7 +67,8 @@ def test_a_page_that_cannot_be_fetched_is_not_asked_for_without_end(page: Page, 
 
     page.route("**/score.svg*", fail)
     open_job(page, job)
-    page.get_by_role("tab", name="Score").click()
+    with page.expect_request("**/score.svg*"):  # the score is engraved first
+        page.get_by_role("tab", name="Score").click()
     page.wait_for_timeout(1500)
     n_pages = page.locator(".score-page").count()
     assert 0 < len(asked) <= n_pages
