@@ -23,6 +23,7 @@ from app.supervisor.redis_server import find_redis_server
 from tests.app.postgresql import Cluster
 from tests.app.s3 import S3Server, bucket_name
 from tests.app.service import Service, finished, free_port, short_folder, upload, wait_for
+from tests.network import changing_network
 
 # A network of its own for each run: one that was killed leaves its cable behind.
 SUBNET = f"10.207.{secrets.randbelow(256)}"
@@ -38,7 +39,7 @@ class OtherMachine:
 
     def __enter__(self) -> Self:
         cable = self.name[-6:]
-        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        with changing_network(), contextlib.suppress(OSError, subprocess.CalledProcessError):
             _ip("netns", "add", self.name)
             _ip("link", "add", f"h{cable}", "type", "veth", "peer", "name", f"t{cable}", "netns", self.name)
             _ip("address", "add", f"{HERE}/30", "dev", f"h{cable}")
@@ -51,7 +52,8 @@ class OtherMachine:
 
     def __exit__(self, *_: object) -> None:
         if self.is_real:
-            _ip("netns", "delete", self.name)
+            with changing_network():
+                _ip("netns", "delete", self.name)
 
     @property
     def address_of_ours(self) -> str:

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 from tests.app.service import Service, finished, read, running, short_folder, upload
 from tests.model.files import encode
 from tests.model.signals import SR, TUNE, TUNE_SECONDS, melody
+from tests.network import unchanged_network
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -31,6 +32,12 @@ ARGUMENTS = [
 PATIENCE_MS = 30_000
 # The browser itself reports each answer of 4xx; a test that provokes one looks at what the page says.
 EXPECTED = "Failed to load resource"
+
+
+@pytest.fixture(autouse=True)
+def steady() -> Iterator[None]:
+    with unchanged_network():
+        yield
 
 
 @pytest.fixture(scope="session")

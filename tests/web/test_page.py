@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.app.service import Service, finished, upload, wait_for
+from tests.web.conftest import PATIENCE_MS
 from tests.web.steps import open_job, position
 
 AXE = "axe-core@4.14.1"
@@ -65,6 +66,26 @@ def test_the_page_is_light(page: Page, client: httpx.Client) -> None:
     assert len(sizes) > 20
     assert sum(sizes.values()) < MOST_BYTES
     assert len(client.get("/example/evening-walk.mp3").content) < 200_000
+
+
+def test_a_module_that_was_lost_on_the_way_is_fetched_again(context: BrowserContext) -> None:
+    tab = context.new_page()
+    tab.route("**/page/axis.js", lambda route: route.abort("internetdisconnected"), times=1)
+    tab.goto("/")
+    expect(tab.get_by_role("button", name="Choose files", exact=True)).to_be_visible()
+    expect(tab.locator("#loading")).to_have_count(0)
+
+
+@pytest.mark.parametrize("module", ["start.js", "axis.js"])
+def test_a_page_that_does_not_come_says_so(context: BrowserContext, module: str) -> None:
+    tab = context.new_page()
+    tab.route(f"**/page/{module}", lambda route: route.abort("internetdisconnected"))
+    tab.goto("/#/jobs/7D63d5w35aS3C24j0uNcRw")
+    again = tab.get_by_role("link", name="load it again")
+    expect(again).to_be_visible(timeout=PATIENCE_MS)
+    tab.unroute(f"**/page/{module}")
+    again.click()
+    expect(tab.get_by_role("button", name="Choose files", exact=True)).to_be_visible()
 
 
 def test_everything_is_reached_by_keyboard(page: Page, job: dict[str, Any]) -> None:

@@ -80,6 +80,14 @@ def test_a_key_is_typed_once(page: Page, locked: Service) -> None:
     assert key not in stored
 
 
+def test_a_lost_question_about_the_session_is_made_up_for(page: Page, locked: Service) -> None:
+    page.route("**/v1/session", lambda route: route.abort("internetdisconnected"), times=1)
+    page.reload()
+    log_in(page, new_key(locked))
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("dialog", name="Log in")).to_be_visible()
+
+
 def test_logging_out_leaves_nothing(page: Page, locked: Service) -> None:
     key = new_key(locked)
     with as_key(locked, key) as client:

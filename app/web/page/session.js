@@ -4,7 +4,7 @@
  */
 
 import { session } from "./api.js";
-import { announce, button, h } from "./dom.js";
+import { announce, button, byId, h } from "./dom.js";
 
 const SESSION = "/v1/session";
 
@@ -12,10 +12,8 @@ const SESSION = "/v1/session";
 export async function requireSession() {
   const { required, key } = await read();
   if (!required) return;
-  const out = button("Log out", logOut, { id: "log-out", class: "quiet", hidden: !key });
-  document.querySelector("header nav").append(out);
-  if (!key) await ask();
-  out.hidden = false;
+  if (key) offerLogOut();
+  else await ask();
 }
 
 /**
@@ -65,6 +63,7 @@ function ask() {
       dialog.close();
       dialog.remove();
       announce("Logged in");
+      offerLogOut();
       resolve();
     });
   });
@@ -79,6 +78,10 @@ async function logIn(key) {
   } catch {
     return "The service does not answer. Try again.";
   }
+}
+
+function offerLogOut() {
+  if (!byId("log-out")) document.querySelector("header nav").append(button("Log out", logOut, { id: "log-out", class: "quiet" }));
 }
 
 /** Nothing of what was shown may stay, in memory or on the screen. */
