@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from os import SEEK_END
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import av
 import numpy as np
@@ -119,7 +119,7 @@ def to_float(samples: NDArray[Any], sample_format: str) -> NDArray[np.float32]:
     """Samples of an FFmpeg format as float32 with full scale at 1; the shape is kept."""
     name = sample_format.removesuffix("p")
     if name not in INTEGER_FORMATS:
-        return samples.astype(np.float32)
+        return samples.astype(np.float32, copy=False)
     scale, silence = INTEGER_FORMATS[name]
     return ((samples.astype(np.float32) - np.float32(silence)) / np.float32(scale)).astype(np.float32)
 
@@ -134,8 +134,7 @@ def mono(frame: AudioFrame) -> NDArray[np.float32]:
     return np.asarray(waves[0] if channels == 1 else waves.mean(axis=0), dtype=np.float32)
 
 
-@dataclass(frozen=True)
-class _Given:
+class _Given(NamedTuple):
     """How far a stream was given out, in seconds of its clock: where it began, its end by the clock and by count."""
 
     since: float
@@ -217,14 +216,16 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         """
         size = int(BLOCK_SECONDS * self.summary.sr)
         yield from self._silence(_late_by(self._container, self._stream))
-        queue, kind = AudioFifo(), ("", 0)
+        queue, kind = AudioFifo(), ("", 0, 0)
         for frame in self._frames():
-            before, kind = kind, (frame.format.name, frame.layout.nb_channels)
+            before, kind = kind, (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
             gap = self._gap_before(frame)
+            if kind != before:
+                self._check_unchanged(frame)
             if kind != before or gap:  # a queue holds one kind, and does not look at the channels itself
                 yield from _all(queue)
                 queue = AudioFifo()
-            yield from self._silence(gap)
+                yield from self._silence(gap)
             frame.pts = None  # the queue wants none, or all without a gap
             queue.write(frame)
             if queue.samples >= size:
@@ -266,9 +267,7 @@ class AudioReader(AbstractContextManager["AudioReader"]):
                 except av.error.InvalidDataError:
                     damaged += 1
                     continue
-                for frame in frames:
-                    self._check_unchanged(frame)
-                    yield frame
+                yield from frames
         except MemoryError:  # of FFmpeg's too: nothing is wrong with the file
             raise
         except av.error.FFmpegError:
