@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.app.service import read, wait_for
 from tests.web.steps import item, open_job, shown_notes
@@ -111,6 +111,47 @@ def test_changes_that_are_made_before_the_answer_comes_are_all_sent(
         )
     )
     expect(page.locator(".tune [role=alert]")).to_have_count(0)
+
+
+def test_a_list_that_was_asked_for_before_a_change_does_not_undo_it(page: Page, own_job: dict[str, Any]) -> None:
+    open_job(page, own_job)
+    late: list[tuple[Route, APIResponse]] = []
+    page.route("**/v1/transcriptions?**", lambda route: late.append((route, route.fetch())))
+    page.evaluate("async () => { (await import('/page/watch.js')).refresh(); }")
+    wait_for(lambda: page.wait_for_timeout(50) or late)
+    with page.expect_response("**/decode"):
+        page.locator("#onset_threshold").fill("0.95")
+    wait_for(lambda: shown_notes(page) < own_job["result"]["n_notes"])
+    few = shown_notes(page)
+    with page.expect_response("**/v1/transcriptions?**"):
+        route, answer = late.pop()
+        route.fulfill(response=answer)
+    page.evaluate("new Promise((done) => setTimeout(done, 300))")
+    assert shown_notes(page) == few
+    assert page.locator("#onset_threshold").input_value() == "0.95"
+
+
+def test_a_tuning_that_fails_is_told_of_its_own_recording(
+    page: Page, own_job: dict[str, Any], job: dict[str, Any]
+) -> None:
+    open_job(page, own_job)
+    held: list[Route] = []
+    page.route("**/decode", lambda route: held.append(route))
+    with page.expect_request("**/decode"):
+        page.locator("#onset_threshold").fill("0.6")
+    page.evaluate(f"location.hash = '#/jobs/{job['id']}'")
+    expect(page.locator("main h1")).to_have_text("Etude in C")
+    with page.expect_response("**/decode"):
+        held[0].fulfill(status=503, body="")
+    expect(page.locator(".busy")).to_be_hidden()
+    told = page.locator(".tune [role=alert]")
+    expect(told).to_have_count(0)
+    page.route("**/decode", lambda route: route.fulfill(status=503, body=""))
+    page.locator("#frame_threshold").fill("0.6")
+    expect(told).to_have_count(1)
+    page.evaluate(f"location.hash = '#/jobs/{own_job['id']}'")
+    expect(told).to_have_count(0)
+    assert float(page.locator("#onset_threshold").input_value()) == own_job["options"]["onset_threshold"]
 
 
 @pytest.mark.parametrize(

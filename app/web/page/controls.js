@@ -42,7 +42,10 @@ export function createControls({ onTune }) {
   /** Show a job's options, but for what a hand is on. */
   function show(job) {
     const options = JSON.stringify([job.id, job.options]);
-    if (jobId !== job.id) concertPitch.show(job);
+    if (jobId !== job.id) {
+      concertPitch.show(job);
+      failure.replaceChildren();
+    }
     jobId = job.id;
     if (sender.waits(job.id) || options === shown) return;
     shown = options;
@@ -68,14 +71,16 @@ export function createControls({ onTune }) {
   }
 
   function done(job) {
-    failure.replaceChildren();
     keepJob(job);
+    if (job.id !== jobId) return;
+    failure.replaceChildren();
     announce(counted(job.result.n_notes, "note"));
   }
 
-  function failed(problem) {
+  function failed(id, problem) {
+    const job = findJob(id);
+    if (id !== jobId) return; // its fields say what it has, when it is opened again
     failure.replaceChildren(advice(adviceOn(problem)));
-    const job = findJob(jobId);
     shown = null;
     if (job) show(job);
   }
@@ -130,7 +135,7 @@ function createSender(names, { onBusy, onDone, onFailed }) {
       // The fields show this change together with those that were made since.
       const since = wishes.get(jobId);
       if (since && !since.anew) wishes.set(jobId, { anew, changes: { ...changes, ...since.changes } });
-      onFailed(problem);
+      onFailed(jobId, problem);
     });
   }
 }

@@ -71,8 +71,12 @@ export function keepJob(job) {
   const { jobs } = store.get();
   const known = jobs.some((one) => one.id === job.id);
   const next = known ? jobs.map((one) => (one.id === job.id ? job : one)) : [job, ...jobs];
-  next.sort((a, b) => b.created_at.localeCompare(a.created_at));
-  store.set({ jobs: next });
+  store.set({ jobs: next.sort(newestFirst) });
+}
+
+/** @param {object} a job @param {object} b job */
+export function newestFirst(a, b) {
+  return b.created_at.localeCompare(a.created_at);
 }
 
 /** @param {string} id */

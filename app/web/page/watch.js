@@ -5,7 +5,7 @@
  */
 
 import { follow, listJobs, readJob } from "./api.js";
-import { dropJob, findJob, isActive, keepJob, store } from "./store.js";
+import { dropJob, findJob, isActive, keepJob, newestFirst, store } from "./store.js";
 
 const POLL_MS = 1500;
 const SILENT_POLL_MS = 5000;
@@ -25,9 +25,10 @@ export function watchJobs() {
 /** Read the first page of the list, and what the address names. */
 export async function refresh() {
   clearTimeout(timer);
+  const { jobs: asked } = store.get();
   try {
     const page = await listJobs();
-    store.set({ jobs: merged(page), nextPage: olderKnown(page) ? store.get().nextPage : page.next_page_token, listed: true, listProblem: null });
+    store.set({ jobs: merged(page, asked), nextPage: olderKnown(page) ? store.get().nextPage : page.next_page_token, listed: true, listProblem: null });
   } catch (problem) {
     store.set({ listed: true, listProblem: problem });
   }
@@ -93,10 +94,22 @@ function start(job) {
   });
 }
 
-function merged({ transcriptions, next_page_token: more }) {
+/** The jobs of an answer, but for what the page learned of one since it asked, and the older ones that it knows. */
+function merged({ transcriptions, next_page_token: more }, asked) {
+  const before = byIds(asked);
+  const now = byIds(store.get().jobs);
+  const answered = byIds(transcriptions);
+  const isNews = (id) => now.get(id) !== before.get(id);
   const oldest = transcriptions.at(-1)?.created_at ?? "";
-  const kept = more ? store.get().jobs.filter((job) => job.created_at < oldest) : [];
-  return [...transcriptions, ...kept];
+  const ids = new Set([...now.keys(), ...answered.keys()]);
+  return [...ids]
+    .map((id) => (isNews(id) || !answered.has(id) ? now.get(id) : answered.get(id)))
+    .filter((job) => job && (answered.has(job.id) || isNews(job.id) || (more && job.created_at < oldest)))
+    .sort(newestFirst);
+}
+
+function byIds(jobs) {
+  return new Map(jobs.map((job) => [job.id, job]));
 }
 
 function olderKnown({ transcriptions }) {
