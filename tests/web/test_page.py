@@ -76,7 +76,7 @@ def test_a_module_that_was_lost_on_the_way_is_fetched_again(context: BrowserCont
     expect(tab.locator("#loading")).to_have_count(0)
 
 
-@pytest.mark.parametrize("module", ["start.js", "axis.js"])
+@pytest.mark.parametrize("module", ["main.js", "axis.js", "*.js"])
 def test_a_page_that_does_not_come_says_so(context: BrowserContext, module: str) -> None:
     tab = context.new_page()
     tab.route(f"**/page/{module}", lambda route: route.abort("internetdisconnected"))

@@ -254,3 +254,25 @@ def test_another_concert_pitch_hears_the_recording_again(
     assert again["id"] != own_job["id"]
     assert again["options"] == before | {"a4_hz": 466}
     assert read(client, own_job)["options"]["a4_hz"] == "auto"
+
+
+def test_what_failed_is_tried_again_with_the_same_options(
+    page: Page, client: httpx.Client, own_job: dict[str, Any]
+) -> None:
+    chosen = {"onset_threshold": 0.333, "instruments": ["violin", "piano"]}
+    before = client.post(own_job["links"]["decode"], json=chosen).json()["options"]
+    error = {"code": "internal", "message": "It broke.", "retryable": True}
+
+    def with_a_failure(route: Route) -> None:
+        answer = route.fetch()
+        jobs = answer.json()
+        for one in jobs["transcriptions"]:
+            one.update({"status": "failed", "result": None, "error": error} if one["id"] == own_job["id"] else {})
+        route.fulfill(response=answer, json=jobs)
+
+    page.route("**/v1/transcriptions?**", with_a_failure, times=1)
+    page.goto(f"/#/jobs/{own_job['id']}")
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_url(lambda url: own_job["id"] not in url)
+    again = read(client, {"links": {"self": f"/v1/transcriptions/{page.url.rpartition('/')[2]}"}})
+    assert again["options"] == before

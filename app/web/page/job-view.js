@@ -1,13 +1,13 @@
 /** The main part of the page: the open recording in whatever state it is, or a welcome. */
 
 import { adviceOn, adviceOnJob } from "./advice.js";
-import { readBytes, readJob } from "./api.js";
+import { readJob } from "./api.js";
 import { announce, button, byId, h, setText } from "./dom.js";
 import { advice, cancelOrDelete } from "./job-parts.js";
 import { describe } from "./jobs.js";
 import { createResult } from "./result.js";
 import { findJob, isActive, keepJob, store } from "./store.js";
-import { addFiles } from "./uploads.js";
+import { hearAgain } from "./uploads.js";
 
 /** @param {HTMLElement} place @returns {{result: ReturnType<typeof createResult>}} */
 export function showOpenJob(place) {
@@ -102,10 +102,9 @@ function ended(job) {
   return { element, update() {} };
 }
 
-/** The service still has the audio. */
 async function sendAgain(job) {
   try {
-    addFiles([new File([await readBytes(job.links.audio)], job.file.name)]);
+    await hearAgain(job);
   } catch (problem) {
     store.set({ listProblem: problem });
   }

@@ -14,7 +14,7 @@ import { refresh, watchJobs } from "./watch.js";
 // Before anything is asked: a file that is dropped meanwhile waits, and does not replace the page.
 acceptDrops();
 guardUploads();
-byId("loading").remove();
+byId("loading").remove(); // for whole.js
 await requireSession();
 watchAddress();
 showIntake(byId("intake"));

@@ -1,6 +1,6 @@
 /** Sends files to the service, two at a time; what fails stays in the list with its reason. */
 
-import { upload } from "./api.js";
+import { readBytes, upload } from "./api.js";
 import { goToJob } from "./route.js";
 import { keepJob, store } from "./store.js";
 
@@ -26,6 +26,18 @@ export function addFiles(files, options = {}) {
   const added = list.map((file) => ({ key: `upload-${++counter}`, file, options, state: "waiting", fraction: 0, problem: null, alone: list.length === 1 }));
   store.set({ uploads: [...store.get().uploads, ...added] });
   sendNext();
+}
+
+/**
+ * Have a job's recording heard again, as an entry of its own.
+ *
+ * @param {object} job the service still has its audio
+ * @param {Record<string, string>} changes of its options; all else is asked for as it was
+ */
+export async function hearAgain({ links, file, model, options }, changes = {}) {
+  const { latency_ms: _, instruments, ...others } = options;
+  const asked = { ...others, instruments: [instruments].flat().join(","), model: model.name, ...changes };
+  addFiles([new File([await readBytes(links.audio)], file.name)], asked);
 }
 
 /** @param {string} key */
