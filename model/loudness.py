@@ -35,8 +35,9 @@ class Loudness:
 
         It is raised by as much as the loudest window so far needs, so that a pause is not made as loud as music.
         """
-        self._loudest = max(self._loudest, level_db(samples, self._size))
-        self._peak = max(self._peak, float(np.abs(samples).max(initial=0.0)))
+        sound = samples - samples.mean() if len(samples) else samples  # a constant offset is none
+        self._loudest = max(self._loudest, level_db(sound, self._size))
+        self._peak = max(self._peak, float(np.abs(sound).max(initial=0.0)))
         if self._peak < 10 ** (SILENCE_DBFS / 20) or not self._loudest < QUIET_DB:
             return samples
         return samples * np.float32(10 ** (min(USUAL_DB - self._loudest, MOST_DB) / 20))

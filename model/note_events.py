@@ -100,19 +100,19 @@ def decode_notes(activations: Activations, options: DecodingOptions, *, choose: 
     chosen, ends = _course(candidates, frame, options, choose)
     begun = candidates[chosen]
     pitches = begun.pitches
-    onsets = _between_frames(begun) / activations.frame_rate
-    offsets = _crossings(frame, ends, pitches, options.frame_threshold) / activations.frame_rate
+    late = options.latency_ms / 1000
+    onsets = np.maximum(_between_frames(begun) / activations.frame_rate - late, 0)
+    offsets = _crossings(frame, ends, pitches, options.frame_threshold) / activations.frame_rate - late
     offsets = _until_next_onset(onsets, offsets, pitches)
     confidence = begun.onset[1] / 255
     velocity = np.clip(np.rint(begun.velocity / 255 * 127), 1, 127).astype(int)
     programs, certainty = name_instruments(activations, begun.frames, ends, pitches, allowed=options.instruments)
     long_enough = (offsets - onsets) * 1000 >= max(options.min_note_ms, 1.0)
-    late = np.minimum(options.latency_ms / 1000, onsets)
     notes = [
         Note(
-            onset=float(onsets[i] - late[i]),
+            onset=float(onsets[i]),
             pitch=int(pitches[i]) + LOWEST_PITCH,
-            offset=float(offsets[i] - late[i]),
+            offset=float(offsets[i]),
             velocity=int(velocity[i]),
             confidence=round(float(confidence[i]), 4),
             program=int(programs[i]),

@@ -47,6 +47,14 @@ def test_a_quiet_recording_is_raised_to_what_is_usual(db: float) -> None:
     assert level_db(raised, PIECE) == pytest.approx(USUAL_DB, abs=0.1)
 
 
+def test_a_constant_offset_is_no_sound() -> None:
+    quiet = at(-60.0, melody(TUNE, TUNE_SECONDS))
+    raised = Loudness(SR).raised(quiet + np.float32(0.02))
+    assert level_db(raised - raised.mean(), PIECE) == pytest.approx(USUAL_DB, abs=0.1)
+    still = np.full(SR, 0.02, np.float32)
+    assert Loudness(SR).raised(still) is still
+
+
 def test_a_pause_is_not_made_as_loud_as_the_music_before_it() -> None:
     music, pause = at(-50.0, melody(TUNE, TUNE_SECONDS)), at(-70.0, sine(440, 1.0))
     loudness = Loudness(SR)
