@@ -31,7 +31,7 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Everything that an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True, allow_inf_nan=False)
 
     host: str = Field("127.0.0.1", description="Address that the API and the page listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the API and the page listen on.")
@@ -111,14 +111,18 @@ class Settings(BaseSettings):
     audio_wait_seconds: float = Field(
         60.0, gt=0, description="Longest wait for the next second of decoded sound; then the decoder is ended."
     )
-    retention_days: float = Field(7.0, gt=0, description="Days after which a job's audio and results are removed.")
+    retention_days: float = Field(
+        7.0, gt=0, le=36_500, description="Days after which a job's audio and results are removed."
+    )
     job_base_seconds: float = Field(
         300.0, gt=0, description="Time that every job may take, in seconds, whatever its length."
     )
     job_seconds_per_second: float = Field(
         4.0, gt=0, description="Further seconds that a job may take for each second of audio."
     )
-    lease_seconds: float = Field(15.0, gt=0.5, description="A worker that is silent for so long has lost its job.")
+    lease_seconds: float = Field(
+        15.0, gt=0.5, le=86_400, description="A worker that is silent for so long has lost its job."
+    )
     max_attempts: int = Field(3, ge=1, description="A job that loses so many workers is given up as `poisoned`.")
     sweep_seconds: float = Field(2.0, gt=0, description="Pause between two rounds of the sweeper.")
     message_grace_seconds: float = Field(
