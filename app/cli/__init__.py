@@ -73,7 +73,9 @@ def transcribe(
         "a4_hz": a4_hz,
     }
     try:
-        failed = transcribe_files(read_settings(), files, output, model=model, options=options, overwrite=overwrite)
+        failed = transcribe_files(
+            read_settings(private=False), files, output, model=model, options=options, overwrite=overwrite
+        )
     except UsageError as error:
         refuse(str(error))
     raise typer.Exit(1 if failed else 0)

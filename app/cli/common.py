@@ -1,5 +1,6 @@
 """What all commands share."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -9,8 +10,11 @@ if TYPE_CHECKING:
     from app.settings import Settings
 
 
-def read_settings() -> "Settings":
-    """The settings of the environment; a wrong one ends the command."""
+def read_settings(*, private: bool = True) -> "Settings":
+    """The settings of the environment; a wrong one ends the command.
+
+    What a private command writes, recordings and the secrets of webhooks among it, no other user of the machine reads.
+    """
     from app.logs import configure_logs
     from app.settings import SettingsError, load_settings
     from app.tracing import require_if_wanted
@@ -21,6 +25,8 @@ def read_settings() -> "Settings":
     except SettingsError as error:
         refuse(str(error))
     configure_logs(settings)
+    if private:
+        os.umask(0o077)
     return settings
 
 

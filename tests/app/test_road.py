@@ -11,7 +11,7 @@ import httpx
 import mido
 import pytest
 
-from tests.app.service import finished, read, upload
+from tests.app.service import Service, finished, read, upload
 from tests.model.signals import TUNE
 
 
@@ -136,6 +136,13 @@ def test_delete_of_a_finished_job_leaves_nothing(client: httpx.Client, service: 
     assert client.get(job["links"]["midi"]).status_code == 404
     assert client.delete(job["links"]["self"]).status_code == 404
     assert job["id"] not in [one["id"] for one in client.get("/v1/transcriptions").json()["transcriptions"]]
+
+
+def test_what_is_kept_is_for_the_service_alone(service: Service, done: dict[str, Any]) -> None:
+    kept = [path for path in service.var.rglob("*") if path.is_file() and done["id"] in str(path)]
+    assert len(kept) > 3
+    open_to_all = [path for path in (*kept, service.var / "jobs.sqlite3", service.var) if path.stat().st_mode & 0o077]
+    assert open_to_all == []
 
 
 def test_models_say_what_is_served(client: httpx.Client, done: dict[str, Any]) -> None:
