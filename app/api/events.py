@@ -139,7 +139,7 @@ async def _terminal_event_waits(context: Context, job_id: str, last_id: str) -> 
         last = await newest(context.async_redis, job_id)
     except RedisError:
         return False
-    return last is not None and is_terminal(last[1]) and last[0] != last_id
+    return last is not None and is_terminal(last[1]) and _place(last[0]) > _place(last_id)
 
 
 async def _message(context: Context, job: Job, event_id: str, event: Event) -> str:
@@ -148,6 +148,10 @@ async def _message(context: Context, job: Job, event_id: str, event: Event) -> s
     data = job_event(job.id, event, started_at=started, queue_position=position).model_dump_json()
     name = "finished" if is_terminal(event) else "progress"
     return f"id: {event_id}\nevent: {name}\ndata: {data}\n\n"
+
+
+def _place(stream_id: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in stream_id.split("-"))
 
 
 def _is_stream_id(text: str) -> bool:

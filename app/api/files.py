@@ -20,7 +20,7 @@ from app.errors import RangeNotSatisfiable
 from app.file_names import stem
 from app.storage.interface import NotStoredError, Storage
 
-ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+ONE_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         caller, refusal = await run_in_threadpool(self._identify, scope)
-        standing = await self._limiter.count(caller.submitter)
+        # Guessing is counted also where nothing else is.
+        counted = caller.address if isinstance(refusal, Unauthorized) else caller.submitter
+        standing = await self._limiter.count(counted)
         if standing is not None:
             send = standing.watch(send)
             refusal = too_many_requests(standing) if standing.is_over else refusal

@@ -26,13 +26,16 @@ SENT = (
     "Idempotency-Key",
     "If-Match",
     "If-None-Match",
+    "If-Range",
     "Last-Event-ID",
     "Prefer",
     "Range",
+    "X-Request-ID",
+    "traceparent",
 )
 READ = (
-    *("Content-Disposition", "Content-Range", "ETag", "Location", "Page-Count", "Preference-Applied"),
-    *("RateLimit", "RateLimit-Policy", "Retry-After"),
+    *("Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Location", "Page-Count"),
+    *("Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
 )
 
 

@@ -23,6 +23,7 @@ from app.errors import (
     InvalidRequest,
     NotFound,
     NotReady,
+    OutOfSpace,
     PreconditionFailed,
     PreconditionRequired,
     TooManyVersions,
@@ -39,12 +40,14 @@ router = APIRouter(prefix="/v1/transcriptions/{job_id}", tags=["notes"])
 MOST_NOTES = 100_000
 # The last note may end a little behind the last sample, as the network's last frame does.
 OVERHANG_SECONDS = 1.0
+# What the piano roll says beside its notes.
+ROLL_FACTS = frozenset({"schema_version", "duration", "frame_rate", "lowest_pitch", "highest_pitch"})
 MOMENT = Field(ge=0, allow_inf_nan=False)
 PROGRAM_LIST = ", ".join(f"{program} ({name})" for name, program in PROGRAMS.items())
 UNNAMED = (
     "A note that names no instrument keeps that of the note at its onset and pitch, and is a piano's where none is."
 )
-NOTES_EXAMPLE: dict[str, Any] = ROLL_EXAMPLE | {"track_names": {"violin": "Violin I"}}
+NOTES_EXAMPLE: dict[str, Any] = {"notes": ROLL_EXAMPLE["notes"], "track_names": {"violin": "Violin I"}}
 # No control characters: a name goes into files that other programs read.
 TrackName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -92,9 +95,7 @@ class NoteBody(BaseModel):
 class NotesRequest(BaseModel):
     """A whole note list; it replaces the one that is there."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": ROLL_EXAMPLE | {"track_names": {"violin": "Violin I"}}}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": NOTES_EXAMPLE})
 
     notes: Annotated[list[NoteBody], Field(max_length=MOST_NOTES)]
     track_names: Annotated[
@@ -104,6 +105,14 @@ class NotesRequest(BaseModel):
             "their instrument. Default: as they are called now."
         ),
     ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_read(cls, body: Any) -> Any:
+        """What a piano roll says beside its notes goes back with them, and changes nothing."""
+        if not isinstance(body, dict):
+            return body
+        return {name: value for name, value in body.items() if name not in ROLL_FACTS}
 
     def for_worker(self) -> bytes:
         """As the worker reads them, JSON."""
@@ -194,7 +203,7 @@ def list_versions(job: FoundResult) -> VersionList:
 @router.put(
     "/notes",
     response_model=VersionSaved,
-    responses=documented(NotFound, Gone, NotReady, PreconditionFailed, PreconditionRequired)
+    responses=documented(NotFound, Gone, NotReady, PreconditionFailed, PreconditionRequired, OutOfSpace)
     | {
         200: {
             "description": "The notes are kept as a new version.",

@@ -33,6 +33,9 @@ from app.storage.interface import StoreAwayError
 
 log = logging.getLogger(__name__)
 
+# As SQLite and PostgreSQL say it.
+DISK_IS_FULL = ("database or disk is full", "No space left on device")
+
 MEDIA_TYPE = "application/problem+json"
 # Where a caller has to be known; app.api.gate turns away the others before any handler is asked.
 GUARDED = "/v1/"
@@ -162,6 +165,8 @@ def _field_error(error: dict[str, Any]) -> dict[str, str]:
 
 def _part_is_gone(request: Request, error: Exception) -> ProblemResponse:
     log.error("%s %s: %s", request.method, request.url.path, error)
+    if any(words in str(error) for words in DISK_IS_FULL):
+        return problem_response(OutOfSpace("The service has no space left. Nothing was changed."), request.url.path)
     part = "queue" if isinstance(error, RedisError) else "database"
     return problem_response(Unavailable(f"The {part} does not answer. Nothing was lost; try again."), request.url.path)
 

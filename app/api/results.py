@@ -46,6 +46,11 @@ WhichVersion = Annotated[
     ),
 ]
 ROLL_EXAMPLE: dict[str, Any] = {
+    "schema_version": 2,
+    "duration": 180.24,
+    "frame_rate": 41.666667,
+    "lowest_pitch": 21,
+    "highest_pitch": 108,
     "notes": [
         {
             "onset": 0.512,

@@ -6,7 +6,7 @@ import functools
 import logging
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
@@ -297,7 +297,8 @@ def _read_token(token: str) -> tuple[datetime, str] | None:
         moment = datetime.fromisoformat(created)
         if moment.tzinfo is None or "\0" in job_id:
             raise ValueError("not one of ours")
-    except (ValueError, binascii.Error) as error:
+        moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError, binascii.Error) as error:
         message = "is not a token of this list"
         raise InvalidRequest(f"page_token: {message}", errors=[{"field": "page_token", "message": message}]) from error
     return moment, job_id

@@ -66,6 +66,12 @@ def test_a_wrong_id_is_a_newcomer(client: httpx.Client, tune_job: Event, last_id
     assert "event: finished" in answer.text
 
 
+def test_whoever_is_ahead_of_the_stream_is_told_the_end(client: httpx.Client, tune_job: Event) -> None:
+    """As after a Redis that came back with its clock behind."""
+    (event,) = follow(client, tune_job, last_id="9999999999999-0")
+    assert event["event"] == "finished"
+
+
 def test_a_failure_is_told(client: httpx.Client) -> None:
     events = list(follow(client, upload(client, b"this is no music", "x.mp3")))
     assert events[-1]["data"]["status"] == "failed"

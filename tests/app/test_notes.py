@@ -96,6 +96,13 @@ def test_versions_are_listed_and_each_can_be_had(client: httpx.Client, job: dict
     assert 'filename="tune (version 2).mid"' in client.get(versions[0]["links"]["midi"]).headers["Content-Disposition"]
 
 
+def test_what_was_read_may_be_sent_as_it_is(client: httpx.Client, job: dict[str, Any]) -> None:
+    read = client.get(job["links"]["notes"])
+    saved = client.put(job["links"]["notes"], json=read.json(), headers={"If-Match": read.headers["ETag"]})
+    assert saved.status_code == 200, saved.text
+    assert client.get(saved.json()["links"]["piano_roll"]).json()["notes"] == read.json()["notes"]
+
+
 def test_no_notes_at_all_may_be_saved(client: httpx.Client, job: dict[str, Any]) -> None:
     version = save(client, job, [])
     assert client.get(version["links"]["piano_roll"]).json()["notes"] == []

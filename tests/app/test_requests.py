@@ -1,13 +1,17 @@
 """Every refusal of the API is a problem document that says what was wrong."""
 
+import asyncio
 import secrets
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from sqlalchemy import create_engine
 
-from app.api.problems import EXAMPLES
+from app.api.problems import EXAMPLES, add_problem_handlers
 from app.clock import utc_now
 from app.errors import ALL_PROBLEMS
 from app.jobs.states import Status
@@ -157,8 +161,33 @@ def test_a_method_that_an_address_does_not_know(idle: httpx.Client, method: str,
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path}/small.sqlite3")
+    app = FastAPI()
+    add_problem_handlers(app)
+
+    @app.delete("/job")
+    def write() -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 3")
+            connection.exec_driver_sql("CREATE TABLE full AS SELECT randomblob(100000)")
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+            return await client.delete("/job")
+
+    problem(asyncio.run(ask()), 507, "out-of-space")
+
+
 @pytest.mark.parametrize(
-    "query", [{"page_size": "0"}, {"page_size": "many"}, {"page_token": "guess"}, {"page_token": "MjAyNnxh"}]
+    "query",
+    [
+        {"page_size": "0"},
+        {"page_size": "many"},
+        {"page_token": "guess"},
+        {"page_token": "MjAyNnxh"},
+        {"page_token": "MDAwMS0wMS0wMVQwMDowMDowMCsyMzo1OXxh"},
+    ],
 )
 def test_a_wrong_page_is_refused(idle: httpx.Client, query: dict[str, str]) -> None:
     errors = problem(idle.get("/v1/transcriptions", params=query), 422, "invalid-request")["errors"]
