@@ -39,6 +39,7 @@ LEAST_LATE_SECONDS = 0.002  # less is the rounding of time stamps
 LEAST_GAP_SECONDS = 0.02  # likewise, and what recorders' clocks tremble
 SURE_GAP_SECONDS = 10.0  # a longer one than what was heard before it is a clock that is wrong
 LONGEST_STEP_BACK = 1.0  # beyond it another recording begins, as in chained Ogg
+CANCELLED = 1e-4  # the mean has so little of a channel's power: one of two cables was soldered the wrong way round
 MOST_STREAMS = 100  # in one container; a film with sound in all languages and subtitles has some dozens
 
 # FFmpeg's integer sample formats: full scale, and the value that stands for silence.
@@ -125,13 +126,20 @@ def to_float(samples: NDArray[Any], sample_format: str) -> NDArray[np.float32]:
 
 
 def mono(frame: AudioFrame) -> NDArray[np.float32]:
-    """The mean of a frame's channels, shape (samples,)."""
+    """The mean of a frame's channels, shape (samples,); the first one where they cancel each other out."""
     samples = frame.to_ndarray()  # planar: (channels, samples); packed: (1, samples * channels)
     channels = frame.layout.nb_channels
     if not frame.format.is_planar:
         samples = samples.reshape(-1, channels).T
     waves = to_float(samples, frame.format.name)
-    return np.asarray(waves[0] if channels == 1 else waves.mean(axis=0), dtype=np.float32)
+    if channels == 1:
+        return waves[0]
+    first, mean = np.ascontiguousarray(waves[0]), waves.mean(axis=0)
+    return first if _power(mean) < CANCELLED * _power(first) else mean
+
+
+def _power(wave: NDArray[np.float32]) -> float:
+    return float(wave @ wave)
 
 
 class _Given(NamedTuple):

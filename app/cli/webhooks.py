@@ -31,6 +31,8 @@ def add(
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.hostname or len(url) > LONGEST_URL:
         refuse(f"the address must be http:// or https:// with a host, at most {LONGEST_URL} characters, got {url!r}")
+    if "@" in parts.netloc:
+        refuse("the address must hold no user and no password: what is sent is signed instead")
     with _webhooks(read_settings()) as webhooks:
         endpoint = webhooks.add_endpoint(url, owner=owner)
     print(f"id      {endpoint.id}\nsecret  {endpoint.secret}")

@@ -55,7 +55,7 @@ def test_all_good_is_zero(tmp_path: Path, recording: Path) -> None:
     ("words", "said"),
     [
         (["--onset-threshold", "2"], "onset_threshold"),
-        (["--lowest-pitch", "80", "--highest-pitch", "70"], "lowest_pitch must not lie above"),
+        (["--lowest-pitch", "80", "--highest-pitch", "70"], "options: lowest_pitch must not lie above"),
         (["--model", "nobody's"], "there is no model"),
         (["--colour", "blue"], "No such option"),
     ],

@@ -333,3 +333,4 @@ def test_a_service_tells_its_endpoints(receiver: Receiver) -> None:
     assert "delivered: HTTP 204" in said
     assert amt(service, "webhooks", "test", "nobody")[0] == 2
     assert amt(service, "webhooks", "add", "ftp://x")[0] == 2
+    assert "no password" in amt(service, "webhooks", "add", "https://anna:secret@example.org/")[1]

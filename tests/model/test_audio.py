@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 from av.stream import Disposition
 from numpy.typing import NDArray
 
@@ -52,6 +53,16 @@ def test_channels_are_averaged_and_the_rate_is_the_networks(tmp_path: Path) -> N
     heard, summary = read(encode(tmp_path / "a.wav", wave, sr=44100, kind="wav", channels=2))
     assert (summary.channels, summary.sr, len(heard)) == (2, 44100, 32000)
     assert np.abs(heard[4000:-4000]).max() == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+@pytest.mark.parametrize("of_the_second", [-1.0, -0.999])
+def test_channels_that_cancel_each_other_out_are_heard(tmp_path: Path, subtype: str, of_the_second: float) -> None:
+    wave = sine(440, 2.0)
+    path = tmp_path / "opposite.wav"
+    soundfile.write(path, np.stack([wave, of_the_second * wave], axis=1), 16000, subtype=subtype)
+    heard, _ = read(path)
+    assert np.abs(heard - wave).max() < 0.001
 
 
 @pytest.mark.parametrize("channels", [(1, 2), (2, 1), (2, 1, 2)])
