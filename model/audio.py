@@ -132,9 +132,10 @@ def mono(frame: AudioFrame) -> NDArray[np.float32]:
     if not frame.format.is_planar:
         samples = samples.reshape(-1, channels).T
     waves = to_float(samples, frame.format.name)
+    first: NDArray[np.float32] = np.ascontiguousarray(waves[0])
     if channels == 1:
-        return waves[0]
-    first, mean = np.ascontiguousarray(waves[0]), waves.mean(axis=0)
+        return first
+    mean: NDArray[np.float32] = waves.mean(axis=0)
     return first if _power(mean) < CANCELLED * _power(first) else mean
 
 

@@ -14,6 +14,7 @@ from app.api.caller import Caller, InCaller
 from app.api.context import Context, InContext
 from app.api.files import ServedFile, file_response
 from app.api.lookup import FoundResult, find_job, find_result
+from app.api.query import refuse_other_query_fields
 from app.api.results import WhichVersion, chosen_version, file_responses, result_response
 from app.errors import InternalProblem, InvalidRequest, NotFound, Unavailable
 from app.file_names import stem
@@ -23,7 +24,9 @@ from app.notation import DESCRIPTION, MUSICXML, MXL, PDF, QUANTIZED_MIDI, SCORE_
 from app.queue import send_score
 from app.storage.interface import NotStoredError, score_key
 
-router = APIRouter(prefix="/v1/transcriptions/{job_id}", tags=["score"])
+router = APIRouter(
+    prefix="/v1/transcriptions/{job_id}", tags=["score"], dependencies=[Depends(refuse_other_query_fields)]
+)
 
 LARGEST_FACTS = 1 << 22
 # A score may be forgotten for others, or lose its version to a new decoding, between being made and being read.

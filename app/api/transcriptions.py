@@ -25,6 +25,7 @@ from app.api.length import guess_seconds
 from app.api.limits import refuse_beyond
 from app.api.lookup import FoundJob
 from app.api.problems import documented
+from app.api.query import refuse_other_query_fields
 from app.api.schemas import JobBody, JobPage
 from app.api.upload_limit import too_large
 from app.api.views import job_body
@@ -124,7 +125,7 @@ async def create(
     return await run_in_threadpool(_present, context, job)
 
 
-@router.get("", response_model=JobPage, responses=documented())
+@router.get("", response_model=JobPage, responses=documented(), dependencies=[Depends(refuse_other_query_fields)])
 def list_jobs(
     context: InContext,
     caller: InCaller,

@@ -156,7 +156,10 @@ def _resolve(entry: ModelEntry, options: dict[str, float | str | None]) -> Optio
     try:
         return HearingRequest.model_validate(options).resolve(entry.decoding)
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc'])) or 'options'}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
+        wrong = [
+            f"{'.'.join(map(str, one['loc'])) or 'options'}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
+        ]
         raise UsageError("; ".join(wrong)) from error
 
 

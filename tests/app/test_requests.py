@@ -187,6 +187,7 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
         {"page_token": "guess"},
         {"page_token": "MjAyNnxh"},
         {"page_token": "MDAwMS0wMS0wMVQwMDowMDowMCsyMzo1OXxh"},
+        {"status": "failed"},
     ],
 )
 def test_a_wrong_page_is_refused(idle: httpx.Client, query: dict[str, str]) -> None:

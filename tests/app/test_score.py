@@ -112,6 +112,23 @@ def test_quantized_midi_lies_on_the_grid_and_the_raw_one_stays(client: httpx.Cli
     assert "quantized=true" in refused.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("part", "query", "said"),
+    [
+        ("score", "time_signatur=3/4", "time_signatur: is not a known field; these are: "),
+        ("score.pdf", "time_signature=3/4&time_signature=4/4", "time_signature: was sent more than once"),
+        ("midi", "quantised=true", "quantised: is not a known field"),
+        ("score", "Key=Bb&tempi=90", "tempi: is not a known field"),
+    ],
+)
+def test_a_mistyped_correction_is_refused(
+    client: httpx.Client, job: dict[str, Any], part: str, query: str, said: str
+) -> None:
+    answer = client.get(f"{job['links']['self']}/{part}?{query}")
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+
+
 def test_an_edited_version_has_a_score_of_its_own(client: httpx.Client, tune: bytes) -> None:
     job = finished(client, upload(client, tune))
     save(client, job, NOTES)
