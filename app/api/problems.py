@@ -160,6 +160,8 @@ def _field_error(error: dict[str, Any]) -> dict[str, str]:
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "is not a known field"
+    if "Expected UploadFile" in message:
+        message = "must be a file with a name, as of curl -F file=@recording.wav"
     return {"field": ".".join(place) or "body", "message": message}
 
 

@@ -34,7 +34,7 @@ from app.catalogue import ModelEntry
 from app.clock import utc_now
 from app.errors import Gone, InvalidRequest, NotFound, OutOfSpace, RequestInFlight
 from app.events import error_document, forget, last_event, make_event, publish
-from app.file_names import clean_name
+from app.file_names import clean_name, sent_name
 from app.jobs.sharing import Turns
 from app.jobs.states import TERMINAL, ErrorCode, Status
 from app.jobs.table import Job
@@ -256,7 +256,7 @@ def _new_job(
         created_at=now,
         queued_at=now,
         expires_at=now + timedelta(days=context.settings.retention_days),
-        file_name=clean_name(form.file.filename),
+        file_name=clean_name(sent_name(form.file.filename)),
         file_bytes=stored.size,
         file_sha256=stored.sha256,
         seconds_expected=guess_seconds(form.file.file, stored.size, longest=context.settings.max_seconds),

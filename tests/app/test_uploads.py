@@ -121,6 +121,31 @@ def test_names_are_cleaned(sent: str, kept: str) -> None:
     assert clean_name(sent) == kept
 
 
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("=?utf-8?B?bmHDr3ZlLndhdg==?=", "naïve.wav"),
+        ("=?utf-8?Q?na=C3=AFve.wav?=", "naïve.wav"),
+        ("=?nonsense?B?bmHDr3ZlLndhdg==?=", "=nonsenseBbmHDr3ZlLndhdg==="),
+        ("a %22suite%22.wav", "a suite.wav"),
+        ("100%25 %41.wav", "100%25 %41.wav"),
+    ],
+)
+def test_a_name_is_what_its_sender_meant(idle: httpx.Client, sent: str, meant: str) -> None:
+    head = f'--edge\r\nContent-Disposition: form-data; name="file"; filename="{sent}"\r\n\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    job = idle.post("/v1/transcriptions", content=head.encode() + b"x\r\n--edge--\r\n", headers=headers).json()
+    assert job["file"]["name"] == meant
+
+
+def test_a_field_instead_of_a_file_is_told(idle: httpx.Client) -> None:
+    answer = idle.post("/v1/transcriptions", files={"file": (None, "hello")})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": "file", "message": "must be a file with a name, as of curl -F file=@recording.wav"}
+    ]
+
+
 def test_a_name_is_no_path(idle: httpx.Client, idle_service: Service) -> None:
     job = upload(idle, b"x", "../../../evil.wav")
     assert job["file"]["name"] == "evil.wav"
