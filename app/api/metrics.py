@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.context import Context, InContext
 from app.errors import NotFound
 from app.heartbeats import silence
+from app.jobs.states import ErrorCode, Status
 from app.metrics import (
     AUDIO_SECONDS,
     COMPUTING_SECONDS,
@@ -40,6 +41,12 @@ COUNTERS = {
     SWEEPER_ACTIONS: "What the sweeper has repaired or removed.",
     WEBHOOK_TRIES: "Tries to deliver webhooks, by outcome.",
 }
+# There from the start, for the alarms: Prometheus sees no increase in a series that begins with its first event.
+AT_ZERO = [
+    *(Sample(JOBS_ENDED, (("error_code", code), ("status", Status.FAILED)), 0) for code in ErrorCode),
+    Sample(SWEEPER_ACTIONS, (("action", "recovered"),), 0),
+    *(Sample(WEBHOOK_TRIES, (("outcome", outcome),), 0) for outcome in ("delivered", "failed")),
+]
 # Headers that a proxy adds for somebody who is not on this machine.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -157,6 +164,8 @@ class _Shared:
 
 
 def _counters(found: list[Sample]) -> Iterator[Metric]:
+    there = {(sample.name, sample.labels) for sample in found}
+    found = [*found, *(sample for sample in AT_ZERO if (sample.name, sample.labels) not in there)]
     for name, text in COUNTERS.items():
         mine = [sample for sample in found if sample.name == name]
         labels = [key for key, _ in mine[0].labels] if mine else []

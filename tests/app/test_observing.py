@@ -57,6 +57,10 @@ def test_metrics_count_what_happened(watched: Service, ended: dict[str, Any]) ->
         assert value(found, "amt_jobs", status="failed", error_code="unsupported_format") == 1
         assert value(found, "amt_jobs_ended_total", status="succeeded", error_code="") == 1
         assert value(found, "amt_jobs_ended_total", status="failed", error_code="unsupported_format") == 1
+        for never in ("poisoned", "internal", "out_of_space", "timed_out"):
+            assert value(found, "amt_jobs_ended_total", status="failed", error_code=never) == 0
+        assert value(found, "amt_sweeper_actions_total", action="recovered") == 0
+        assert value(found, "amt_webhook_tries_total", outcome="failed") == 0
         assert value(found, "amt_queue_length", queue="transcribe") == 0
         assert value(found, "amt_queue_age_seconds", queue="transcribe") == 0
         assert value(found, "amt_audio_seconds_total") == pytest.approx(12.0, abs=0.1)
