@@ -6,9 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pretty_midi
-from mido.midifiles.meta import KeySignatureError
-
 from model.activations import Activations
 from model.cqt import CqtConfig
 from model.note import Note
@@ -16,7 +13,7 @@ from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
 from training.errors import DataError
 from training.intervals import mean_intervals, pooled_intervals
-from training.musicnet import read_parts
+from training.musicnet import open_midi, read_parts
 from training.prepared import SAMPLE_RATE, Json, Recording, Waveform, read_audio, read_manifest, read_notes
 from training.scores import Tally, means, pooled, tally
 
@@ -107,11 +104,7 @@ def midi_system(folder: Path) -> System:
 
 def read_midi_notes(path: Path) -> list[Note]:
     """Read a system's notes; a file that holds none is a valid answer."""
-    try:
-        midi = pretty_midi.PrettyMIDI(str(path))
-    except (OSError, ValueError, EOFError, LookupError, KeySignatureError) as error:
-        raise DataError(f"{path}: not a MIDI file: {error}") from error
-    if not any(instrument.notes for instrument in midi.instruments if not instrument.is_drum):
+    if not any(instrument.notes for instrument in open_midi(path).instruments if not instrument.is_drum):
         return []
     return [note for part in read_parts(path) for note in part.notes]
 

@@ -1,10 +1,13 @@
 """MusicNet's pieces as MIDI files, and which of them may be used for what."""
 
+import io
 import warnings
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import mido
 import pretty_midi
 from mido.midifiles.meta import KeySignatureError
 
@@ -91,7 +94,7 @@ def read_parts(path: Path) -> list[Part]:
 
 
 def open_midi(path: Path) -> pretty_midi.PrettyMIDI:
-    """Open a MIDI file.
+    """Open a MIDI file, its tempos on whichever tracks they are written.
 
     Raises
     ------
@@ -100,12 +103,32 @@ def open_midi(path: Path) -> pretty_midi.PrettyMIDI:
     """
     try:
         with warnings.catch_warnings():
-            # Tempo changes outside the first track are read all the same.
+            # Keys and time signatures are not used, and the tempos of all tracks have been put into the first one.
             warnings.filterwarnings("ignore", "Tempo, Key or Time signature", RuntimeWarning)
-            return pretty_midi.PrettyMIDI(str(path))
+            midi = mido.MidiFile(str(path))
+            if not any(message.type == "set_tempo" for track in midi.tracks[1:] for message in track):
+                return pretty_midi.PrettyMIDI(str(path))
+            midi.type = 1
+            midi.tracks.insert(0, tempo_track(midi.tracks))
+            whole = io.BytesIO()
+            midi.save(file=whole)
+            whole.seek(0)
+            return pretty_midi.PrettyMIDI(whole)
     except (OSError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, KeySignatureError) as error:
         why = str(error) or "it ends too early"  # an EOFError has no text
         raise DataError(f"{path}: not a MIDI file, or a damaged one: {why}") from error
+
+
+def tempo_track(tracks: Iterable[mido.MidiTrack]) -> mido.MidiTrack:
+    """The tempos of all tracks as one track, each at its time: a reader that follows the format looks in the first."""
+    alone = mido.MidiTrack()
+    waited = 0
+    for message in mido.merge_tracks(tracks):
+        waited += message.time
+        if message.type == "set_tempo":
+            alone.append(message.copy(time=waited))
+            waited = 0
+    return alone
 
 
 def piece_number(name: str) -> int:

@@ -1,10 +1,13 @@
+from collections.abc import Sequence
 from pathlib import Path
 
+import mido
 import pytest
 
 from model.note import Note
 from tests.training.material import scale, write_piece
 from training.errors import DataError
+from training.evaluate import read_midi_notes
 from training.musicnet import TEST_IDS, VALIDATION_IDS, Part, midi_ids, read_parts, split_of
 
 
@@ -50,3 +53,32 @@ def test_what_is_no_midi_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "1727.mid").write_bytes(content)
     with pytest.raises(DataError, match=r"1727\.mid"):
         read_parts(tmp_path / "1727.mid")
+
+
+def two_tracks(path: Path, *tracks: Sequence[mido.Message]) -> Path:
+    midi = mido.MidiFile(ticks_per_beat=480)
+    midi.tracks += [mido.MidiTrack(messages) for messages in tracks]
+    midi.save(str(path))
+    return path
+
+
+def test_tempos_are_read_from_whichever_track_they_are_on(tmp_path: Path) -> None:
+    """A beat at 60 a minute and one at 240: 1 s and 0.25 s."""
+    slow, fast = mido.MetaMessage("set_tempo", tempo=1_000_000), mido.MetaMessage("set_tempo", tempo=250_000)
+    strike, end = mido.Message("note_on", note=60), mido.Message("note_off", note=60, time=480)
+    for tracks in (
+        ([slow, fast.copy(time=480)], [strike, end, strike, end]),
+        ([], [slow, strike, end, fast, strike, end]),
+        ([slow], [strike, end, strike, end], [fast.copy(time=480)]),
+    ):
+        [part] = read_parts(two_tracks(tmp_path / "a.mid", *tracks))
+        assert [(note.onset, note.offset) for note in part.notes] == [(0.0, 1.0), (1.0, 1.25)]
+
+
+def test_a_tempo_of_nothing_is_named_wherever_notes_are_read(tmp_path: Path) -> None:
+    path = two_tracks(
+        tmp_path / "a.mid", [mido.MetaMessage("set_tempo", tempo=0)], [mido.Message("note_on", note=60, velocity=9)]
+    )
+    for read in (read_parts, read_midi_notes):
+        with pytest.raises(DataError, match=r"a\.mid: not a MIDI file, or a damaged one"):
+            read(path)
