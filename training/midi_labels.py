@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import mido
@@ -32,10 +32,13 @@ def read_midi_labels(path: Path, *, pedal: bool) -> Labels:
     DataError
         If the file is not a MIDI file.
     """
-    midi = open_midi(path)
+    midi, tracks = open_midi(path), mido.MidiFile(str(path)).tracks
     end = midi.get_end_time()
     remarks: Counter[str] = Counter()
-    common = common_pedal(path, midi) if pedal else None
+    remarks["notes without an end or without length"] += len(strokes(tracks)) - sum(
+        len(instrument.notes) for instrument in midi.instruments if not instrument.is_drum
+    )
+    common = common_pedal(tracks, midi) if pedal else None
     notes = []
     for instrument in midi.instruments:
         moves = instrument.control_changes if common is None else common
@@ -43,15 +46,24 @@ def read_midi_labels(path: Path, *, pedal: bool) -> Labels:
     return Labels(sorted(notes), +remarks)
 
 
-def common_pedal(path: Path, midi: pretty_midi.PrettyMIDI) -> list[pretty_midi.ControlChange] | None:
+def strokes(tracks: Iterable[mido.MidiTrack]) -> list[mido.Message]:
+    """All that strike a key, drums left out."""
+    return [
+        message
+        for track in tracks
+        for message in track
+        if message.type == "note_on" and message.velocity > 0 and message.channel != DRUM_CHANNEL
+    ]
+
+
+def common_pedal(
+    tracks: Sequence[mido.MidiTrack], midi: pretty_midi.PrettyMIDI
+) -> list[pretty_midi.ControlChange] | None:
     """The moves of the pedal, on whichever tracks they are written, where a single channel plays all notes.
 
     So a piano's two hands have one pedal. None where several channels play: there each track has its own.
     """
-    tracks = mido.MidiFile(str(path)).tracks
-    played = {
-        message.channel for track in tracks for message in track if message.type == "note_on" and message.velocity > 0
-    } - {DRUM_CHANNEL}
+    played = {message.channel for message in strokes(tracks)}
     if len(played) != 1:
         return None
     moves = []
@@ -71,8 +83,7 @@ def instrument_notes(
     if instrument.is_drum:
         remarks["notes of drums"] += len(instrument.notes)
         return []
-    sounding = [note for note in instrument.notes if in_range(note.pitch) and note.end > note.start]
-    remarks["notes without length"] += sum(note.end <= note.start for note in instrument.notes)
+    sounding = [note for note in instrument.notes if in_range(note.pitch)]
     remarks["notes outside the keyboard"] += sum(not in_range(note.pitch) for note in instrument.notes)
     notes = [
         Note(

@@ -158,6 +158,32 @@ def test_what_is_no_note_for_the_network_is_counted(tmp_path: Path) -> None:
     assert labels.remarks == {"notes outside the keyboard": 1, "notes of drums": 1}
 
 
+@pytest.mark.parametrize(
+    ("played", "offsets", "lost"),
+    [
+        ([("on", 0), ("off", 1)], [1], 0),
+        ([("on", 0)], [], 1),  # never ends
+        ([("on", 0), ("off", 0)], [], 1),  # no length
+        ([("on", 0), ("on", 1), ("off", 2), ("off", 3)], [1, 2], 0),  # struck again before it ended
+        ([("on", 0), ("off", 1), ("on", 2)], [1], 1),
+    ],
+)
+def test_no_stroke_is_lost_uncounted(
+    tmp_path: Path, played: Sequence[tuple[str, int]], offsets: Sequence[int], lost: int
+) -> None:
+    midi = mido.MidiFile(ticks_per_beat=500)
+    tick = 0
+    track, drums = midi.add_track(), midi.add_track()
+    for kind, second in played:
+        track.append(mido.Message(f"note_{kind}", note=60, time=1000 * second - tick))
+        tick = 1000 * second
+    drums.append(mido.Message("note_on", channel=9, note=40))
+    midi.save(str(tmp_path / "a.mid"))
+    labels = read_midi_labels(tmp_path / "a.mid", pedal=False)
+    assert [note.offset for note in labels.notes] == offsets
+    assert labels.remarks == ({"notes without an end or without length": lost} if lost else {})
+
+
 @given(names=st.sets(st.integers(0, 999).map(str), min_size=4, max_size=40), seed=st.integers(0, 99))
 def test_every_piece_gets_one_split_by_its_name_and_the_seed(names: set[str], seed: int) -> None:
     splits = divide(names, validation=0.2, test=0.1, seed=seed)
