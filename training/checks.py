@@ -17,7 +17,7 @@ from training.crops import Recording, read_set
 from training.engine import Engine
 from training.errors import DataError, FitError
 from training.parts import PARTS
-from training.prepared import MANIFEST, SAMPLE_RATE, read_manifest
+from training.prepared import MANIFEST, SAMPLE_RATE, labels_fault, read_manifest
 
 NAMED = 5  # faults that are named; the others are counted
 LOG_BYTES = 64 << 20
@@ -64,9 +64,9 @@ def set_faults(folder: Path, split: str) -> list[str]:
     recordings = [recording for recording in read_manifest(folder) if recording.split == split]
     if not any(recording.n_notes for recording in recordings):
         return [f"{folder}: no recording of split {split!r} with notes in it"]
-    return [
-        fault for recording in recordings if (fault := audio_fault(folder / f"{recording.id}.wav", recording.seconds))
-    ]
+    audio = [audio_fault(folder / f"{recording.id}.wav", recording.seconds) for recording in recordings]
+    labels = [labels_fault(folder, recording) for recording in recordings]
+    return [fault for fault in (*audio, *labels) if fault]
 
 
 def audio_fault(path: Path, seconds: float) -> str | None:

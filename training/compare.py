@@ -25,7 +25,7 @@ from training.errors import ConfigError
 from training.fit import fit_on
 from training.logs import VALIDATION, read_rows
 from training.parts import frame_counts
-from training.prepared import SAMPLE_RATE, Json, read_audio, read_manifest, read_notes
+from training.prepared import SAMPLE_RATE, Json, read_audio, read_labels, read_manifest
 from training.state import AVERAGE, CONFIG
 from training.tune import Remembered, TuneConfig, hear_set, tune
 from training.validation import frame_scores
@@ -206,5 +206,5 @@ def hear_with(dictionary: nmf.Dictionary, folder: Path, first_seconds: float) ->
         seconds = min(first_seconds, recording.seconds)
         waveform = read_audio(folder / f"{recording.id}.wav", n_samples=round(seconds * SAMPLE_RATE))
         activations = nmf.as_activations(nmf.levels(dictionary, waveform), dictionary.cqt)
-        heard.append(Remembered(read_notes(folder / f"{recording.id}.tsv"), activations, seconds))
+        heard.append(Remembered(read_labels(folder, recording), activations, seconds))
     return heard

@@ -16,7 +16,7 @@ from model.labels import NoteArrays
 from training.augment import augment, pitch_shift
 from training.config import FitConfig
 from training.parts import PARTS
-from training.prepared import read_manifest, read_notes
+from training.prepared import read_labels, read_manifest
 
 MARGIN_SECONDS = 0.1  # read beyond a cut on both sides before resampling, so that its edges are not the filter's
 
@@ -51,7 +51,7 @@ def read_set(folder: Path, split: str | None = None) -> list[Recording]:
     if not chosen:
         raise ValueError(f"{folder} holds no recordings of split {split!r}")
     return [
-        Recording(folder / f"{one.id}.wav", one.seconds, NoteArrays.from_notes(read_notes(folder / f"{one.id}.tsv")))
+        Recording(folder / f"{one.id}.wav", one.seconds, NoteArrays.from_notes(read_labels(folder, one)))
         for one in chosen
     ]
 

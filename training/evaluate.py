@@ -14,7 +14,7 @@ from model.transcriber import Transcriber
 from training.errors import DataError
 from training.intervals import mean_intervals, pooled_intervals
 from training.musicnet import open_midi, read_parts
-from training.prepared import SAMPLE_RATE, Json, Recording, Waveform, read_audio, read_manifest, read_notes
+from training.prepared import SAMPLE_RATE, Json, Recording, Waveform, read_audio, read_labels, read_manifest
 from training.scores import Tally, means, pooled, tally
 
 
@@ -174,7 +174,7 @@ def score_recording(
     """Score one recording and say a line about it."""
     seconds = min(first_seconds, recording.seconds)
     waveform = read_audio(folder / f"{recording.id}.wav", n_samples=round(seconds * SAMPLE_RATE))
-    reference = read_notes(folder / f"{recording.id}.tsv")
+    reference = read_labels(folder, recording)
     begun = time.perf_counter()
     heard = system(recording, waveform)
     speed = seconds / (time.perf_counter() - begun)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from model.errors import ModelError
 from training.errors import DataError
-from training.prepared import Json, Recording, read_manifest, write_manifest
+from training.prepared import Json, Recording, labels_fault, read_manifest, write_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def attempt(job: Job, folder: Path) -> Recording | str:
 
 def is_finished(folder: Path, job: Job, recording: Recording | None) -> bool:
     """Whether a recording is there whole and was made with the settings asked for."""
-    if recording is None or not (folder / f"{job.id}.tsv").exists():
+    if recording is None or labels_fault(folder, recording):
         return False
     same = json.dumps(recording.made.get("settings"), sort_keys=True) == json.dumps(job.settings, sort_keys=True)
     return same and (folder / f"{job.id}.wav").exists()

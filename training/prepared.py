@@ -114,9 +114,7 @@ def write_manifest(folder: Path, recordings: Iterable[Recording], left_out: Mapp
     """
     records = [asdict(recording) for recording in sorted(recordings, key=lambda recording: recording.id)]
     manifest = {"sample_rate": SAMPLE_RATE, "recordings": records, "left_out": dict(sorted((left_out or {}).items()))}
-    temporary = folder / f".{MANIFEST}.part"
-    temporary.write_text(json.dumps(manifest, indent=1))
-    temporary.replace(folder / MANIFEST)
+    replace_text(folder / MANIFEST, json.dumps(manifest, indent=1))
 
 
 def write_recording(
@@ -200,7 +198,14 @@ def write_notes(path: Path, notes: Sequence[Note]) -> None:
     lines = [
         f"{note.onset:.6f}\t{note.offset:.6f}\t{note.pitch}\t{note.velocity}\t{note.program}" for note in sorted(notes)
     ]
-    path.write_text("\n".join([HEADER, *lines]) + "\n")
+    replace_text(path, "\n".join([HEADER, *lines]) + "\n")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file at once, so that nobody ever finds half of it."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text)
+    temporary.replace(path)
 
 
 def read_notes(path: Path) -> list[Note]:
@@ -219,13 +224,37 @@ def read_notes(path: Path) -> list[Note]:
     Raises
     ------
     DataError
-        If the file is missing, or a line is not a note; names file and line.
+        If the file is missing or no text, or a line is not a note; names file and line.
     """
     try:
         lines = path.read_text().splitlines()[1:]
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{path}: labels cannot be read: {error}") from error
     return [parse_note(line, path, number) for number, line in enumerate(lines, start=2)]
+
+
+def read_labels(folder: Path, recording: Recording) -> list[Note]:
+    """Read the notes of a recording of a set.
+
+    Raises
+    ------
+    DataError
+        If its label file cannot be read, or does not hold as many notes as were written.
+    """
+    path = folder / f"{recording.id}.tsv"
+    notes = read_notes(path)
+    if len(notes) != recording.n_notes:
+        raise DataError(f"{path}: {len(notes)} notes, its manifest says {recording.n_notes}; prepare the set again")
+    return notes
+
+
+def labels_fault(folder: Path, recording: Recording) -> str | None:
+    """What is wrong with a recording's label file, if anything."""
+    try:
+        read_labels(folder, recording)
+    except DataError as error:
+        return error.message
+    return None
 
 
 def parse_note(line: str, path: Path, number: int) -> Note:

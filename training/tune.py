@@ -17,7 +17,7 @@ from model.note import Note
 from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
 from training.errors import DataError
-from training.prepared import SAMPLE_RATE, Json, read_audio, read_manifest, read_notes
+from training.prepared import SAMPLE_RATE, Json, read_audio, read_labels, read_manifest
 from training.scores import means, tally
 
 
@@ -76,7 +76,7 @@ def hear_set(folder: Path, transcriber: Transcriber, first_seconds: float) -> li
     for recording in recordings:
         seconds = min(first_seconds, recording.seconds)
         waveform = read_audio(folder / f"{recording.id}.wav", n_samples=round(seconds * SAMPLE_RATE))
-        reference = read_notes(folder / f"{recording.id}.tsv")
+        reference = read_labels(folder, recording)
         heard.append(Remembered(reference, transcriber.activations(waveform), seconds))
     return heard
 

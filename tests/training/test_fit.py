@@ -292,6 +292,7 @@ DAMAGE: list[tuple[Callable[[Path], object], str]] = [
     (lambda data: (data / "tunes" / "tune1.wav").unlink(), r"tune1\.wav: cannot be read"),
     (lambda data: (data / "tunes" / "tune1.tsv").unlink(), r"tune1\.tsv: labels cannot be read"),
     (cut_short, r"tune0\.wav: 2\.00 s long, its manifest says 4\.00 s"),
+    (lambda data: (data / "tunes" / "tune1.tsv").write_bytes(b""), r"tune1\.tsv: 0 notes, its manifest says 9"),
     (lambda data: shutil.copytree(data / "check", data / "tunes", dirs_exist_ok=True), "no recording of split 'train'"),
     (lambda data: soundfile.write(data / "check" / "tune0.wav", np.zeros(100), 44100), "44100 Hz, 1 channels"),
 ]

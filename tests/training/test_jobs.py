@@ -52,10 +52,11 @@ def test_what_is_asked_for_no_more_leaves_the_set_and_is_named(tmp_path: Path) -
 
 
 def test_what_a_kill_left_half_done_is_made_again(tmp_path: Path) -> None:
-    run_jobs(tmp_path, jobs("a", "b"), workers=1)
+    run_jobs(tmp_path, jobs("a", "b", "c", "d"), workers=1)
     (tmp_path / "a.tsv").unlink()
     (tmp_path / "b.wav").unlink()
-    assert sorted(run_jobs(tmp_path, jobs("a", "b"), workers=1).made) == ["a", "b"]
+    (tmp_path / "c.tsv").write_bytes(b"")
+    assert sorted(run_jobs(tmp_path, jobs("a", "b", "c", "d"), workers=1).made) == ["a", "b", "c"]
 
 
 def test_other_settings_make_it_again(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import resource
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from model.note import Note
 from training.errors import DataError
 from training.prepared import (
     SAMPLE_RATE,
+    labels_fault,
     playable,
     read_audio,
+    read_labels,
     read_manifest,
     read_notes,
     write_manifest,
@@ -85,6 +88,40 @@ def test_a_bad_label_line_is_named(tmp_path: Path) -> None:
     path.write_text(path.read_text() + "0.5\t0.4\t60\t64\t0\n")
     with pytest.raises(DataError, match=r"a\.tsv, line 3: .*onset 0\.5 and offset 0\.4"):
         read_notes(path)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (0, "0 notes, its manifest says 2"),
+        (62, "1 notes, its manifest says 2"),
+        (75, "line 3: not a note"),
+        (None, "labels cannot be read: .*utf-8"),
+    ],
+)
+def test_labels_that_were_cut_or_spoilt_are_named(tmp_path: Path, kept: int | None, said: str) -> None:
+    notes = [Note(0.1, 69, 0.9), Note(0.2, 60, 0.9)]
+    record = write_recording(tmp_path, "a", tone(), notes, source="test", split="train", made={})
+    path = tmp_path / "a.tsv"
+    assert read_labels(tmp_path, record) == notes
+    assert labels_fault(tmp_path, record) is None
+    path.write_bytes(path.read_bytes()[:kept] if kept is not None else b"\xff\xfe\n")
+    with pytest.raises(DataError, match=rf"a\.tsv.*{said}"):
+        read_labels(tmp_path, record)
+    assert "a.tsv" in (labels_fault(tmp_path, record) or "")
+
+
+def test_labels_that_cannot_be_written_leave_those_before(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    write_notes(path, [Note(0.1, 69, 0.9)])
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_notes(path, [Note(float(i), 69, i + 0.9) for i in range(9)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert read_notes(path) == [Note(0.1, 69, 0.9)]
 
 
 def test_another_rate_is_refused(tmp_path: Path) -> None:

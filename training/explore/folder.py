@@ -20,7 +20,7 @@ from training.explore.pictures import (
 )
 from training.explore.statistics import TIME_EDGES, Counts, Group, Statistics, gather
 from training.pages import write_page
-from training.prepared import SAMPLE_RATE, Json, Recording, read_audio, read_manifest, read_notes
+from training.prepared import SAMPLE_RATE, Json, Recording, read_audio, read_labels, read_manifest
 from training.report.instruments import program_name
 
 STRIP_SECONDS = 10.0
@@ -103,7 +103,7 @@ def draw_strip(folder: Path, recording: Recording, path: Path) -> dict[str, Json
         n_samples=round(STRIP_SECONDS * SAMPLE_RATE),
     )
     stop = start + len(waveform) / SAMPLE_RATE
-    notes = [note for note in read_notes(folder / f"{recording.id}.tsv") if sounds(note, start, stop)]
+    notes = [note for note in read_labels(folder, recording) if sounds(note, start, stop)]
     save(strip_picture(waveform, notes, start=start), path)
     return {"recording": recording.id, "start": start, "stop": stop}
 

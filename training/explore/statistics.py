@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from model.note import Note
 from training.errors import DataError
-from training.prepared import Recording, read_manifest, read_notes
+from training.prepared import Recording, read_labels, read_manifest
 
 N_MIDI = 128
 MOST_POLYPHONY = 64  # notes sounding at once; more count as this many
@@ -116,7 +116,7 @@ def gather(folder: Path, composers: Mapping[str, str] | None) -> Statistics:
     statistics = Statistics()
     for recording in recordings:
         try:
-            notes = read_notes(folder / f"{recording.id}.tsv")
+            notes = read_labels(folder, recording)
         except DataError as error:
             statistics.failed[recording.id] = error.message
             continue
