@@ -41,33 +41,51 @@ def published_jobs(root: Path, split: Split) -> list[Job]:
     DataError
         If a folder is missing or nothing in it can be used; names it.
     """
-    sources, problems = find_published(root)
+    sources, problems, tests = find_published(root)
+    names = [*(source.id for source in sources), *problems]
+    splits: dict[str, Split] = {name: "test" if name in tests else split_of(name) for name in names}
     jobs = intake_jobs(
-        [source for source in sources if split_of(source.id) == split],
+        [source for source in sources if splits[source.id] == split],
         read_published_labels,
         origin="MusicNet",
         split=split,
         sr=LABEL_RATE,
     )
-    return [*jobs, *refused_jobs({name: why for name, why in problems.items() if split_of(name) == split})]
+    return [*jobs, *refused_jobs({name: why for name, why in problems.items() if splits[name] == split})]
 
 
-def find_published(root: Path) -> tuple[list[Source], dict[str, str]]:
-    """Look through MusicNet's four folders; also says of what cannot be used why."""
+def find_published(root: Path) -> tuple[list[Source], dict[str, str], set[str]]:
+    """Look through MusicNet's four folders.
+
+    Returns
+    -------
+    sources : list of Source
+    problems : dict of str to str
+        Why each of the other ids is left out.
+    tests : set of str
+        Ids that lie in the folders for testing, whatever they are called.
+    """
     pairs: list[Source] = []
     problems: dict[str, str] = {}
+    tests: set[str] = set()
     for name in FOLDERS:
         audio, labels = root / f"{name}_data", root / f"{name}_labels"
         for folder in (audio, labels):
             if not folder.is_dir():
                 raise DataError(f"{folder}: no such folder; MusicNet's archive unpacks into it (see `download`)")
-        found, alone = pair_up(by_stem(audio.glob("*.wav"), labels.glob("*.csv")))
+        groups = by_stem(audio.glob("*.wav"), labels.glob("*.csv"))
+        for twice in tests & groups.keys():
+            problems[f"{twice} of {audio.name}"] = f"{audio / twice}: lies in the folders for testing, too"
+            del groups[twice]
+        if name == "test":
+            tests = set(groups)
+        found, alone = pair_up(groups)
         pairs += found
         problems |= alone
     sources, twins = without_twins(pairs)
     if not sources:
         raise DataError(f"{root}: no recording has labels; expected files such as train_data/1727.wav")
-    return sources, problems | twins
+    return sources, problems | twins, tests
 
 
 def read_published_labels(path: Path) -> Labels:

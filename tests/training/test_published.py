@@ -99,6 +99,19 @@ def test_a_copy_of_a_test_recording_is_kept_out_of_training(tmp_path: Path) -> N
     assert "the same audio as" in prepare(tmp_path / "in", tmp_path / "train", "train")["1727"]
 
 
+def test_what_lies_in_the_folders_for_testing_is_for_testing_alone(tmp_path: Path) -> None:
+    """A folder of MusicNet's shape with other recordings; one name lies in both halves of it."""
+    lying = (("mine", "test"), ("1727", "test"), ("1727", "train"), ("other", "train"))
+    for seconds, (name, split) in enumerate(lying, start=2):
+        write_musicnet(tmp_path / "in", name=name, split=split, seconds=seconds)
+    (tmp_path / "in" / "test_labels" / "alone.csv").write_text(COLUMNS)
+    assert set(prepare(tmp_path / "in", tmp_path / "test", "test")) == {"alone"}
+    assert [(one.id, one.seconds) for one in read_manifest(tmp_path / "test")] == [("1727", 3), ("mine", 2)]
+    failed = prepare(tmp_path / "in", tmp_path / "train", "train")
+    assert "train_data/1727: lies in the folders for testing, too" in failed["1727 of train_data"]
+    assert [one.id for one in read_manifest(tmp_path / "train")] == ["other"]
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="test_data: no such folder"):
         published_jobs(tmp_path, "train")
