@@ -110,6 +110,11 @@ def refused_jobs(problems: Mapping[str, str]) -> list[Job]:
     return [Job(name, partial(refuse, why), {}) for name, why in problems.items()]
 
 
+def is_refused(job: Job) -> bool:
+    """Whether a job is one of `refused_jobs`: they alone depend on nothing."""
+    return not job.settings
+
+
 def refuse(why: str, folder: Path) -> NoReturn:
     """Fail."""
     raise DataError(why)

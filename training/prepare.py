@@ -10,7 +10,7 @@ import typer
 
 from training.errors import DataError
 from training.fluidsynth import check_soundfont, load_library
-from training.intake import add_up
+from training.intake import add_up, is_refused
 from training.jobs import Job, run_jobs
 from training.maps import maps_jobs
 from training.musicnet import midi_ids
@@ -92,7 +92,7 @@ def pairs(
     rows = read_table(table, **columns) if table else None
     jobs = pairs_jobs(root, PairsConfig(validation, test, seed, rows, by_folder, pedal))
     for split in SPLITS:
-        elsewhere = [job.id for other in SPLITS if other != split for job in jobs[other]]
+        elsewhere = [job.id for other in SPLITS if other != split for job in jobs[other] if not is_refused(job)]
         for moved in forget_moved(out / f"{name}_{split}", elsewhere):
             typer.echo(f"{moved} is no longer in {name}_{split}: it belongs to another split now")
     sets = {out / f"{name}_{split}": jobs[split] for split in SPLITS}

@@ -8,6 +8,7 @@ import mido
 import pretty_midi
 import pytest
 import soundfile
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -297,6 +298,23 @@ def test_the_same_notes_in_two_given_splits_are_refused(tmp_path: Path) -> None:
 def test_prepared_sets_do_not_go_where_recordings_are_looked_for(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="what is prepared would be taken for recordings next time"):
         prepare.pairs(root=tmp_path, out=tmp_path / "data")
+
+
+def test_what_lost_its_midi_leaves_its_set_and_its_prepared_files_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, folder in enumerate(("train", "validation", "validation")):
+        add(tmp_path / "in" / folder, str(number), number=number)
+    prepare.pairs(root=tmp_path / "in", out=tmp_path, name="mine", by_folder=True, workers=1)
+    (tmp_path / "in" / "validation" / "2.mid").unlink()
+    with pytest.raises(typer.Exit):
+        prepare.pairs(root=tmp_path / "in", out=tmp_path, name="mine", by_folder=True, workers=1)
+    said = capsys.readouterr().out
+    assert "belongs to another split" not in said
+    assert "validation__2 is no longer in the source, nor in the set; its files stay" in said
+    assert "2.wav: there are no labels of this name" in said
+    assert [recording.id for recording in read_manifest(tmp_path / "mine_validation")] == ["validation__1"]
+    assert (tmp_path / "mine_validation" / "validation__2.wav").exists()
 
 
 def test_what_moves_to_another_split_leaves_the_old_one(tmp_path: Path) -> None:
