@@ -49,14 +49,16 @@ def read_maps_labels(path: Path) -> Labels:
     Raises
     ------
     DataError
-        If a line is not a note; names file and line.
+        If there is no header line, or a line is not a note; names file and line.
     """
     try:
-        lines = path.read_text().splitlines()[1:]
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: not a table of onset, offset, pitch and velocity: {error}") from error
+    if lines and is_numbers(lines[0]):
+        raise DataError(f"{path}: no header line: its first line holds numbers already")
     remarks: Counter[str] = Counter()
-    rows = [(line, number) for number, line in enumerate(lines, start=2) if line.strip()]
+    rows = [(line, number) for number, line in enumerate(lines[1:], start=2) if line.strip()]
     parsed = [maps_note(line, path, number, remarks) for line, number in rows]
     notes = [note for note in parsed if note is not None]
     kept = playable(notes)
@@ -64,10 +66,29 @@ def read_maps_labels(path: Path) -> Labels:
     return Labels(kept, +remarks)
 
 
+def cells(line: str) -> list[float]:
+    """The numbers of a line.
+
+    Raises
+    ------
+    ValueError
+        If one is none.
+    """
+    return [float(cell) for cell in line.replace(",", "\t").split("\t")]
+
+
+def is_numbers(line: str) -> bool:
+    """Whether a line holds numbers alone."""
+    try:
+        return bool(cells(line))
+    except ValueError:
+        return False
+
+
 def maps_note(line: str, path: Path, number: int, remarks: Counter[str]) -> Note | None:
     """Parse one line; None, and a remark, if its pitch lies outside the keyboard."""
     try:
-        onset, offset, pitch, velocity = (float(cell) for cell in line.replace(",", "\t").split("\t"))
+        onset, offset, pitch, velocity = cells(line)
         if not 0 <= onset <= offset < math.inf:
             raise ValueError(f"needs 0 <= onset <= offset, got {onset} and {offset}")
         if not in_range(int(pitch)):

@@ -83,3 +83,11 @@ def test_bad_labels_are_named(tmp_path: Path, labels: str) -> None:
     write_pair(tmp_path / "in", "a", sr=16000, labels=labels)
     outcome = run_jobs(tmp_path / "out", maps_jobs(tmp_path / "in", "train"), workers=1)
     assert "a.tsv, line 2: not a note" in outcome.failed["a"]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_table_without_a_header_line_is_named_and_loses_no_note(tmp_path: Path, mark: str) -> None:
+    write_pair(tmp_path / "in", "a", sr=16000, labels="")
+    (tmp_path / "in" / "a.tsv").write_text(mark + "0.1\t0.5\t60\t50\n0.3\t0.5\t62\t50\n")
+    outcome = run_jobs(tmp_path / "out", maps_jobs(tmp_path / "in", "train"), workers=1)
+    assert "a.tsv: no header line" in outcome.failed["a"]
