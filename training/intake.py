@@ -9,8 +9,9 @@ line that is no note, a note that begins after the audio ends. What is merely of
 left out of the labels (`Labels.remarks`).
 """
 
+import stat
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,9 @@ from training.errors import DataError
 from training.jobs import Job
 from training.prepared import SAMPLE_RATE, Json, Recording, Split, Waveform, sha256_of, store_recording
 
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".w64", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm", ".mka"}
+)
 LIMITS = AudioLimits(max_seconds=float("inf"), max_channels=64)
 SILENCE = 1 / 32768  # nothing below this is left in 16 bits
 SHORTEST_SECONDS = 0.02
@@ -50,7 +54,7 @@ class Labels:
 
 
 def pair_up(groups: Mapping[str, tuple[Sequence[Path], Sequence[Path]]]) -> tuple[list[Source], dict[str, str]]:
-    """Tell the recordings that have exactly one audio and one label file from the others.
+    """Tell the recordings that have exactly one audio and one label file, which can be read, from the others.
 
     Parameters
     ----------
@@ -66,7 +70,10 @@ def pair_up(groups: Mapping[str, tuple[Sequence[Path], Sequence[Path]]]) -> tupl
     sources, problems = [], {}
     for name, (audio, labels) in sorted(groups.items()):
         if len(audio) == len(labels) == 1:
-            sources.append(Source(name, audio[0], labels[0]))
+            if why := unreadable(audio[0]) or unreadable(labels[0]):
+                problems[name] = why
+            else:
+                sources.append(Source(name, audio[0], labels[0]))
         elif not labels:
             problems[name] = f"{audio[0]}: there are no labels of this name"
         elif not audio:
@@ -75,6 +82,22 @@ def pair_up(groups: Mapping[str, tuple[Sequence[Path], Sequence[Path]]]) -> tupl
             listed = ", ".join(str(path) for path in (*audio, *labels))
             problems[name] = f"several files of one name, and which belong together is not clear: {listed}"
     return sources, problems
+
+
+def unreadable(path: Path) -> str | None:
+    """Why a file cannot be read, if it cannot."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return f"{path}: not a file"
+        with path.open("rb"):
+            return None
+    except OSError as error:
+        return f"{path}: cannot be read: {error.strerror}"
+
+
+def with_suffix(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
+    """The files of some kinds; capital letters in an ending do not matter."""
+    return [path for path in paths if path.suffix.lower() in suffixes]
 
 
 def by_stem(audio: Iterable[Path], labels: Iterable[Path]) -> dict[str, tuple[list[Path], list[Path]]]:

@@ -6,11 +6,19 @@ from pathlib import Path
 
 from model.note import Note
 from training.errors import DataError
-from training.intake import SHORTEST_SECONDS, Labels, by_stem, intake_jobs, pair_up, refused_jobs, without_twins
+from training.intake import (
+    AUDIO_SUFFIXES,
+    SHORTEST_SECONDS,
+    Labels,
+    by_stem,
+    intake_jobs,
+    pair_up,
+    refused_jobs,
+    with_suffix,
+    without_twins,
+)
 from training.jobs import Job
 from training.prepared import Split, in_range, playable
-
-AUDIO_SUFFIXES = frozenset({".opus", ".flac", ".wav", ".ogg"})
 
 
 def maps_jobs(root: Path, split: Split) -> list[Job]:
@@ -35,8 +43,8 @@ def maps_jobs(root: Path, split: Split) -> list[Job]:
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected audio files, each with a .tsv of its notes beside it")
-    audio = [path for path in root.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES]
-    pairs, alone = pair_up(by_stem(audio, root.glob("*.tsv")))
+    audio = with_suffix(root.iterdir(), AUDIO_SUFFIXES)
+    pairs, alone = pair_up(by_stem(audio, with_suffix(root.iterdir(), {".tsv"})))
     sources, twins = without_twins(pairs)
     if not sources:
         raise DataError(f"{root}: {len(audio)} recordings, and none has a .tsv of its notes beside it")

@@ -1,5 +1,7 @@
 """Any folder, with folders in it, of recordings and MIDI files of the same names."""
 
+import errno
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,15 +9,21 @@ from functools import partial
 from pathlib import Path
 
 from training.errors import DataError
-from training.intake import Source, by_stem, intake_jobs, pair_up, refused_jobs, without_twins
+from training.intake import (
+    AUDIO_SUFFIXES,
+    Source,
+    by_stem,
+    intake_jobs,
+    pair_up,
+    refused_jobs,
+    with_suffix,
+    without_twins,
+)
 from training.jobs import Job
 from training.midi_labels import read_midi_labels
 from training.prepared import Split, read_manifest, write_manifest
 from training.splits import SPLITS, Row, check_pieces, divide, of_split, pieces_of
 
-AUDIO_SUFFIXES = frozenset(
-    {".wav", ".w64", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm", ".mka"}
-)
 MIDI_SUFFIXES = frozenset({".mid", ".midi"})
 JOINT = "__"  # between the folders and the name of a recording in its id
 
@@ -79,14 +87,13 @@ def pairs_jobs(root: Path, config: PairsConfig) -> dict[Split, list[Job]]:
 
 
 def find_pairs(root: Path) -> tuple[list[Source], dict[str, str]]:
-    """Look through a folder and all folders in it.
+    """Look through a folder and all folders in it; also says why something in them is left out.
 
     A name that occurs once belongs together wherever the two files lie; one that occurs in several folders belongs
     together within each.
     """
-    files = [path for path in root.rglob("*") if path.is_file() and not is_hidden(path, root)]
-    audio = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
-    midi = [path for path in files if path.suffix.lower() in MIDI_SUFFIXES]
+    files, unread = walk(root)
+    audio, midi = with_suffix(files, AUDIO_SUFFIXES), with_suffix(files, MIDI_SUFFIXES)
     groups: dict[str, tuple[list[Path], list[Path]]] = defaultdict(lambda: ([], []))
     for sounds, labels in by_stem(audio, midi).values():
         apart = len(sounds) > 1 or len(labels) > 1
@@ -95,12 +102,43 @@ def find_pairs(root: Path) -> tuple[list[Source], dict[str, str]]:
             group = groups[id_of([*here[0], *here[1]][0], root)]
             for kind, paths in zip(group, here, strict=True):
                 kind.extend(paths)
-    return pair_up(groups)
+    sources, problems = pair_up(groups)
+    return sources, problems | unread
 
 
-def is_hidden(path: Path, root: Path) -> bool:
-    """Whether a file or a folder on the way to it begins with a dot, as what systems leave behind does."""
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
+def walk(root: Path) -> tuple[list[Path], dict[str, str]]:
+    """The files in a folder and in all folders in it, and those that links lead to; each folder counts once.
+
+    What begins with a dot, as what systems leave behind does, is passed over. Also says what cannot be looked into, by
+    its path from the root, which begins with "./" and so is no recording's id.
+    """
+    files: list[Path] = []
+    problems: dict[str, str] = {}
+
+    def unread(error: OSError) -> None:
+        path = Path(str(error.filename))
+        if path == root:
+            raise DataError(f"{root}: cannot be read: {error.strerror}")
+        problems[f"./{path.relative_to(root).as_posix()}"] = f"{path}: cannot be read: {error.strerror}"
+
+    waiting, seen = [root], set[Path]()
+    while waiting:
+        for name, folders, names in os.walk(waiting.pop(0), onerror=unread):
+            folder = Path(name)
+            enterable = os.access(folder, os.X_OK)
+            if not enterable:
+                unread(PermissionError(errno.EACCES, os.strerror(errno.EACCES), name))
+            if not enterable or folder.resolve() in seen:
+                folders.clear()
+                continue
+            seen.add(folder.resolve())
+            folders[:] = sorted(inner for inner in folders if not inner.startswith("."))
+            waiting += [folder / inner for inner in folders if (folder / inner).is_symlink()]
+            files += [folder / file for file in sorted(names) if not file.startswith(".")]
+    for path in files:  # a recording or MIDI file that is not there is named with its partner
+        if path.suffix.lower() not in AUDIO_SUFFIXES | MIDI_SUFFIXES and path.is_symlink() and not path.exists():
+            unread(FileNotFoundError(errno.ENOENT, "a link to nothing", str(path)))
+    return files, problems
 
 
 def id_of(path: Path, root: Path) -> str:

@@ -154,6 +154,29 @@ def test_a_file_without_its_partner_is_named(tmp_path: Path, kind: Kind, missing
     assert ("no recording of this name" if missing == "audio" else "no labels of this name") in why
 
 
+@pytest.mark.parametrize("lost", ["audio", "labels"])
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_out(tmp_path: Path, kind: Kind, lost: str) -> None:
+    kind.add(tmp_path / "in", GOOD)
+    path = kind.add(tmp_path / "in", BAD, pitch=60)[0 if lost == "audio" else 1]
+    path.unlink()
+    path.symlink_to(tmp_path / "nowhere")
+    outcome = kind.prepare(tmp_path / "in", tmp_path / "out")
+    assert len(outcome.made) == 1
+    assert any(f"{path}: cannot be read: No such file" in why for why in outcome.failed.values())
+
+
+def test_endings_in_capitals_and_of_every_kind_are_found(tmp_path: Path, kind: Kind) -> None:
+    for name, pitch, ending in ((GOOD, 69, ".WAV"), (BAD, 60, ".aif")):
+        audio, labels = kind.add(tmp_path / "in", name, pitch=pitch)
+        soundfile.write(
+            audio.with_suffix(ending), soundfile.read(audio)[0], SR, format="AIFF" if ending == ".aif" else "WAV"
+        )
+        audio.unlink()
+        labels.rename(labels.with_suffix(labels.suffix.upper()))
+    outcome = kind.prepare(tmp_path / "in", tmp_path / "out")
+    assert (len(outcome.made), outcome.failed) == (2, {})
+
+
 def test_the_same_audio_twice_counts_once(tmp_path: Path, kind: Kind) -> None:
     first, _ = kind.add(tmp_path / "in", GOOD)
     second, _ = kind.add(tmp_path / "in", BAD)

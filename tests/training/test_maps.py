@@ -67,6 +67,15 @@ def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
         maps_jobs(tmp_path / "in", "train")
 
 
+def test_a_folder_named_like_a_table_does_not_keep_the_others_out(tmp_path: Path) -> None:
+    for name in "ab":
+        write_pair(tmp_path / "in", name, sr=16000, labels="0.1\t0.5\t60\t50\n", amplitude=0.5 - ord(name) / 1000)
+    (tmp_path / "in" / "a.tsv").unlink()
+    (tmp_path / "in" / "a.tsv").mkdir()
+    outcome = run_jobs(tmp_path / "out", maps_jobs(tmp_path / "in", "train"), workers=1)
+    assert (outcome.made, outcome.failed) == (["b"], {"a": f"{tmp_path / 'in' / 'a.tsv'}: not a file"})
+
+
 def test_several_recordings_of_one_name_are_named(tmp_path: Path) -> None:
     write_pair(tmp_path / "in", "a", sr=16000, labels="0.1\t0.5\t60\t50\n")
     write_pair(tmp_path / "in", "b", sr=16000, labels="0.1\t0.5\t60\t50\n", amplitude=0.4)

@@ -1,7 +1,9 @@
 """Folders of recordings with MIDI files: what belongs together, what the notes are, which split each gets."""
 
 import csv
-from collections.abc import Sequence
+import errno
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import mido
@@ -67,6 +69,39 @@ def test_names_that_would_become_one_are_left_out(tmp_path: Path) -> None:
     outcome = run_jobs(tmp_path / "out", pairs_jobs(tmp_path, ALL)["train"], workers=1)
     assert outcome.made == ["c"]
     assert "several files of one name" in outcome.failed["a__b"]
+
+
+def test_links_to_folders_are_followed_once_and_what_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "in"
+    add(root / "b", "inside", number=1)
+    add(tmp_path / "disk", "outside", number=2)
+    add(root / "locked", "hidden", number=3)
+    (tmp_path / "disk" / "round").symlink_to(root)
+    (root / "a").symlink_to(root / "b")
+    (root / "linked").symlink_to(tmp_path / "disk")
+    for name in ("lost.wav", "lost.mid", "monday"):
+        (root / name).symlink_to(tmp_path / "nowhere")
+    (root / "b" / "folder.mid").mkdir()
+    soundfile.write(root / "b" / "folder.wav", sine(300, 1.0), 16000)
+    really = os.scandir
+
+    def scandir(path: str | Path) -> Iterator[os.DirEntry[str]]:
+        """The tests may run as one who may read everything."""
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    outcome = run_jobs(tmp_path / "out", pairs_jobs(root, ALL)["train"], workers=1)
+    assert sorted(outcome.made) == ["b__inside", "linked__outside"]
+    assert outcome.failed == {
+        "./locked": f"{root}/locked: cannot be read: Permission denied",
+        "./monday": f"{root}/monday: cannot be read: a link to nothing",
+        "b__folder": f"{root}/b/folder.wav: there are no labels of this name",
+        "lost": f"{root}/lost.wav: cannot be read: No such file or directory",
+    }
 
 
 def test_a_folder_without_pairs_says_what_it_holds(tmp_path: Path) -> None:
