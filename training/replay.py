@@ -9,14 +9,16 @@ import numpy as np
 from model.note import Note
 from training.arrange import Rng
 from training.errors import DataError
+from training.intake import refused_jobs
 from training.jobs import Job
-from training.musicnet import Part
+from training.musicnet import Part, piece_number
 from training.prepared import (
     Json,
     Recording,
     Split,
     Waveform,
     in_range,
+    labels_fault,
     playable,
     read_manifest,
     read_notes,
@@ -70,7 +72,7 @@ class ReplayConfig:
 
 
 def replay_jobs(source: Path, config: ReplayConfig, *, seed: int) -> list[Job]:
-    """One job per recording of a prepared set.
+    """One job per recording of a prepared set; what is drawn for it depends on the seed and its id alone.
 
     Parameters
     ----------
@@ -82,6 +84,7 @@ def replay_jobs(source: Path, config: ReplayConfig, *, seed: int) -> list[Job]:
     Returns
     -------
     list of Job
+        Those of recordings whose labels cannot be read fail and say why.
 
     Raises
     ------
@@ -93,12 +96,16 @@ def replay_jobs(source: Path, config: ReplayConfig, *, seed: int) -> list[Job]:
         raise DataError(f"{source}: no prepared set, or an empty one")
     settings: dict[str, Json] = {"seed": seed, **config.to_json()}
     jobs = []
-    for i, recording in enumerate(recordings):
+    lost: dict[str, str] = {}
+    for recording in recordings:
         labels = source / f"{recording.id}.tsv"
+        if fault := labels_fault(source, recording):
+            lost[recording.id] = fault
+            continue
         of_this = settings | {"split": recording.split, "labels_sha256": sha256_of(labels)}
-        make = partial(make_replay, labels, recording.split, config, [seed, i], of_this)
+        make = partial(make_replay, labels, recording.split, config, [seed, piece_number(recording.id)], of_this)
         jobs.append(Job(recording.id, make, of_this))
-    return jobs
+    return [*jobs, *refused_jobs(lost)]
 
 
 def make_replay(

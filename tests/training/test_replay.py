@@ -1,5 +1,6 @@
 """Labels played again on a recorded piano: what is written sounds where its labels say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,21 @@ def test_what_lies_beyond_the_keys_is_left_out_and_counted(tmp_path: Path, piano
     played = read_notes(tmp_path / "replayed" / "a.tsv")
     assert record.made["unplayable"] == 10 - len(played) > 0
     assert all(58 <= note.pitch <= 74 for note in played)
+
+
+def test_a_recording_that_comes_or_is_damaged_changes_no_other(tmp_path: Path, piano: Path, source: Path) -> None:
+    config = ReplayConfig(str(piano))
+    run_jobs(tmp_path / "before", replay_jobs(source, config, seed=1), workers=1)
+    silence = np.zeros(2 * SAMPLE_RATE, dtype=np.float32)
+    for name in ("0", "1"):
+        write_recording(source, name, silence, [Note(0.5, 60, 1.0)], source="test", split="train", made={})
+    records = [replace(read_manifest(source)[0], id=name, n_notes=1) for name in ("0", "1")]
+    write_manifest(source, [*records, *read_manifest(source)])
+    (source / "1.tsv").unlink()
+    outcome = run_jobs(tmp_path / "after", replay_jobs(source, config, seed=1), workers=1)
+    assert (sorted(outcome.made), list(outcome.failed)) == (["0", "a"], ["1"])
+    assert "1.tsv: labels cannot be read" in outcome.failed["1"]
+    assert read_manifest(tmp_path / "before")[0] == read_manifest(tmp_path / "after")[1]
 
 
 def test_a_folder_without_strokes_and_an_empty_set_are_refused(tmp_path: Path, piano: Path) -> None:
