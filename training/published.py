@@ -111,7 +111,7 @@ def read_published_labels(path: Path) -> Labels:
     remarks: Counter[str] = Counter()
     notes: dict[Note, None] = {}
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, strict=True)
             missing = set(COLUMNS) - set(table.fieldnames or ())
             if missing:

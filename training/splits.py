@@ -58,7 +58,7 @@ def read_table(path: Path, *, file_column: str, split_column: str, piece_column:
     """
     rows: dict[str, Row] = {}
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file, strict=True)
             columns = set(table.fieldnames or ())
             if file_column not in columns or not columns & {split_column, piece_column}:
@@ -69,9 +69,11 @@ def read_table(path: Path, *, file_column: str, split_column: str, piece_column:
                 name = Path(row[file_column]).with_suffix("").as_posix()
                 if name in rows:
                     raise DataError(f"{path}, line {table.line_num}: {name} is named twice")
-                rows[name] = Row(
-                    parse_split(row[split_column]) if row.get(split_column) else None, row.get(piece_column) or None
-                )
+                try:
+                    split = parse_split(row[split_column]) if row.get(split_column) else None
+                except DataError as error:
+                    raise DataError(f"{path}, line {table.line_num}: {error.message}") from error
+                rows[name] = Row(split, row.get(piece_column) or None)
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV table: {error}") from error
     return rows
@@ -111,13 +113,14 @@ def pieces_of(sources: Iterable[Source], named: Mapping[str, str]) -> dict[str, 
 def divide(pieces: Iterable[str], *, validation: float, test: float, seed: int) -> dict[str, Split]:
     """Draw the pieces for validation and testing; what is left is for training.
 
-    Each piece draws by its own name, so that those which come later move no other. Few pieces meet the shares roughly.
+    Each piece draws by its own name, so that those which come later move no other. Few pieces meet the shares roughly;
+    where none of them draws a split that wants one, the next in order is taken, and a later piece may take its place.
 
     Parameters
     ----------
     pieces : iterable of str
     validation, test : float
-        Shares of the pieces, 0 to 1; one that is not 0 gets a piece at least, and so does training.
+        Shares of the pieces, together less than 1; one that is not 0 gets a piece at least, and so does training.
     seed : int
         What is drawn depends on it and on the names alone.
 
@@ -126,6 +129,8 @@ def divide(pieces: Iterable[str], *, validation: float, test: float, seed: int) 
     DataError
         If nothing would be left for training.
     """
+    if validation + test >= 1:
+        raise DataError(f"--validation {validation:g} and --test {test:g} leave nothing for training")
     lots = {piece: lot(piece, seed) for piece in set(pieces)}
     order = sorted(lots, key=lots.__getitem__)
     wants_validation, wants_test = int(validation > 0), int(test > 0)

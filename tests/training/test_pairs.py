@@ -23,7 +23,7 @@ from training.jobs import Job, run_jobs
 from training.midi_labels import read_midi_labels
 from training.pairs import PairsConfig, forget_moved, pairs_jobs
 from training.prepared import Split, read_manifest, read_notes
-from training.splits import divide, read_table
+from training.splits import Row, divide, read_table
 
 PEDAL = 64
 
@@ -242,6 +242,17 @@ def test_another_seed_draws_others() -> None:
     assert drawn[0] != drawn[1]
 
 
+@pytest.mark.parametrize(("validation", "test"), [(0.6, 0.6), (1, 0), (0.5, 0.5)])
+def test_shares_that_leave_nothing_for_training_are_refused(validation: float, test: float) -> None:
+    with pytest.raises(DataError, match=f"--validation {validation} and --test {test} leave nothing for training"):
+        divide("abcdef", validation=validation, test=test, seed=0)
+
+
+def test_a_table_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file,split\na.wav,test\n", encoding="utf-8-sig")
+    assert from_table(tmp_path / "t.csv").table == {"a": Row("test", None)}
+
+
 def test_too_few_pieces_are_refused() -> None:
     with pytest.raises(DataError, match="2 pieces: 1 for validation and 1 for testing leave none for training"):
         divide(["a", "b"], validation=0.1, test=0.1, seed=0)
@@ -294,7 +305,7 @@ def test_a_table_gives_pieces(tmp_path: Path) -> None:
     [
         (("path", "split"), [], r"t\.csv: needs a column file, and split or piece; has \['path', 'split'\]"),
         (("file", "year"), [], "needs a column file, and split or piece"),
-        (("file", "split"), [("a", "dev")], "split must be one of train, validation, test, got dev"),
+        (("file", "split"), [("a", "dev")], r"t\.csv, line 2: split must be one of train, validation, test, got dev"),
         (("file", "split"), [("a.wav", "train"), ("a.mid", "test")], "line 3: a is named twice"),
         (("file", "split"), [("a", "train"), ("b", "")], "gives a split to some recordings and none to 1: b"),
         (

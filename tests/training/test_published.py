@@ -74,6 +74,13 @@ def test_bad_labels_are_named(tmp_path: Path, labels: str, said: str) -> None:
     assert re.search(said, failed["1727"])
 
 
+def test_labels_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    write_musicnet(tmp_path / "in")
+    labels = tmp_path / "in" / "train_labels" / "1727.csv"
+    labels.write_text(labels.read_text(), encoding="utf-8-sig")
+    assert prepare(tmp_path / "in", tmp_path / "out") == {}
+
+
 def test_the_same_label_twice_counts_once(tmp_path: Path) -> None:
     write_musicnet(tmp_path / "in", labels=ROW + ROW)
     prepare(tmp_path / "in", tmp_path / "out")
