@@ -53,7 +53,12 @@ class Outcome:
         lines = [f"{len(self.made)} made, {len(self.found)} were there, {len(self.failed)} left out"]
         lines += [f"  left out {name}: {why}" for name, why in sorted(self.failed.items())]
         lines += [f"  {name} is no longer in the source, nor in the set; its files stay" for name in self.gone]
-        return "\n".join(lines)
+        return "\n".join(map(on_one_line, lines))
+
+
+def on_one_line(text: str) -> str:
+    """Text as it is, but for what a terminal would not show as a sign: a file's name may hold line breaks."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:

@@ -11,7 +11,7 @@ import typer
 from training.errors import DataError
 from training.fluidsynth import check_soundfont, load_library
 from training.intake import add_up, is_refused
-from training.jobs import Job, run_jobs
+from training.jobs import Job, on_one_line, run_jobs
 from training.maps import maps_jobs
 from training.musicnet import midi_ids
 from training.pairs import PairsConfig, forget_moved, pairs_jobs
@@ -94,7 +94,7 @@ def pairs(
     for split in SPLITS:
         elsewhere = [job.id for other in SPLITS if other != split for job in jobs[other] if not is_refused(job)]
         for moved in forget_moved(out / f"{name}_{split}", elsewhere):
-            typer.echo(f"{moved} is no longer in {name}_{split}: it belongs to another split now")
+            typer.echo(on_one_line(f"{moved} is no longer in {name}_{split}: it belongs to another split now"))
     sets = {out / f"{name}_{split}": jobs[split] for split in SPLITS}
     make_sets({folder: wanted for folder, wanted in sets.items() if wanted or read_manifest(folder)}, workers)
 

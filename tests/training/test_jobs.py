@@ -9,7 +9,7 @@ import pytest
 
 from model.note import Note
 from training.errors import DataError
-from training.jobs import Job, run_jobs
+from training.jobs import Job, Outcome, run_jobs
 from training.prepared import Recording, read_manifest, write_recording
 
 
@@ -49,6 +49,16 @@ def test_what_is_asked_for_no_more_leaves_the_set_and_is_named(tmp_path: Path) -
     assert [recording.id for recording in read_manifest(tmp_path)] == ["a", "new name"]
     assert "renamed is no longer in the source" in outcome.summary()
     assert (tmp_path / "renamed.wav").exists(), "nothing is deleted that somebody may have no other copy of"
+
+
+def test_each_recording_that_is_left_out_is_one_line_whatever_its_name() -> None:
+    failed = {"a\nb": "in/a\nb.wav: holds only silence", "é\udcff": "in/é\udcff.wav: holds only silence"}
+    lines = Outcome([], [], failed, ["c\rd"]).summary().splitlines()
+    assert lines[1:] == [
+        r"  left out a\nb: in/a\nb.wav: holds only silence",
+        r"  left out é\udcff: in/é\udcff.wav: holds only silence",
+        r"  c\rd is no longer in the source, nor in the set; its files stay",
+    ]
 
 
 def test_what_a_kill_left_half_done_is_made_again(tmp_path: Path) -> None:
