@@ -1,12 +1,14 @@
 """Make many recordings at once, go on after a kill, and name whatever failed."""
 
 import errno
+import fcntl
 import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,9 +84,40 @@ def run_jobs(folder: Path, jobs: Sequence[Job], *, workers: int) -> Outcome:
     Raises
     ------
     DataError
-        If the disk is full or a process was killed; what was made until then stays.
+        If the disk is full, a process was killed or another run is at work in the folder; what was made until then
+        stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with alone_in(folder):
+        return run_jobs_alone(folder, jobs, workers)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a set for this process: two that make the same files would take them from each other.
+
+    The lock leaves no file and goes with the process, however that ends.
+
+    Raises
+    ------
+    DataError
+        If another process holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataError(f"another prepare is at work in {folder}; wait until it has ended") from error
+        except OSError:
+            pass  # some network disks know no locks of folders, and many people work alone
+        yield
+    finally:
+        os.close(handle)
+
+
+def run_jobs_alone(folder: Path, jobs: Sequence[Job], workers: int) -> Outcome:
+    """`run_jobs` in a folder that nobody else writes into."""
     wanted = {job.id for job in jobs}
     known = {recording.id: recording for recording in read_manifest(folder)}
     done = {name: recording for name, recording in known.items() if name in wanted}

@@ -19,7 +19,7 @@ from training.intake import (
     with_suffix,
     without_twins,
 )
-from training.jobs import Job
+from training.jobs import Job, alone_in
 from training.midi_labels import read_midi_labels
 from training.prepared import Split, read_manifest, write_manifest
 from training.splits import SPLITS, Row, check_pieces, divide, of_split, pieces_of
@@ -221,14 +221,22 @@ def forget_moved(folder: Path, elsewhere: Iterable[str]) -> list[str]:
     -------
     list of str
         What was removed.
+
+    Raises
+    ------
+    DataError
+        If another process is at work in the set.
     """
-    recordings = read_manifest(folder)
-    moved = {recording.id for recording in recordings} & set(elsewhere)
-    if moved:
-        write_manifest(folder, [recording for recording in recordings if recording.id not in moved])
-    for name in moved:
-        for suffix in (".wav", ".tsv"):
-            (folder / f"{name}{suffix}").unlink(missing_ok=True)
+    if not folder.exists():
+        return []
+    with alone_in(folder):
+        recordings = read_manifest(folder)
+        moved = {recording.id for recording in recordings} & set(elsewhere)
+        if moved:
+            write_manifest(folder, [recording for recording in recordings if recording.id not in moved])
+        for name in moved:
+            for suffix in (".wav", ".tsv"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
     return sorted(moved)
 
 

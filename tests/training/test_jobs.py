@@ -10,6 +10,7 @@ import pytest
 from model.note import Note
 from training.errors import DataError
 from training.jobs import Job, Outcome, run_jobs
+from training.pairs import forget_moved
 from training.prepared import Recording, read_manifest, write_recording
 
 
@@ -86,6 +87,23 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(tmp_path: Path) -> 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     assert [recording.id for recording in read_manifest(tmp_path)] == ["a"]
+
+
+def test_two_runs_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    """The second is told; so it is where a recording would be taken out; another folder does not matter."""
+    held = []
+
+    def meanwhile(folder: Path) -> Recording:
+        with pytest.raises(DataError, match=f"another prepare is at work in {folder}; wait until it has ended"):
+            run_jobs(folder, jobs("b"), workers=1)
+        with pytest.raises(DataError, match="another prepare is at work"):
+            forget_moved(folder, ["b"])
+        held.append(run_jobs(tmp_path / "other", jobs("b"), workers=1).made)
+        return make("a", 1, folder)
+
+    assert run_jobs(tmp_path / "set", [Job("a", meanwhile, {})], workers=1).made == ["a"]
+    assert held == [["b"]]
+    assert run_jobs(tmp_path / "set", jobs("a", "b"), workers=1).failed == {}
 
 
 def die(folder: Path) -> Recording:
