@@ -57,6 +57,7 @@ FAMILY_RANGES: dict[str, tuple[int, int]] = {
     "lead": (40, 90),
 }
 DECAYING = frozenset({"piano", "mallet", "guitar", "bass", "plucked"})
+LAST_PROGRAM = 127  # of General MIDI, from 0
 
 
 @dataclass(frozen=True, slots=True)

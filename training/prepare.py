@@ -10,6 +10,7 @@ import typer
 
 from training.errors import DataError
 from training.fluidsynth import check_soundfont, load_library
+from training.instruments import LAST_PROGRAM
 from training.intake import add_up, is_refused
 from training.jobs import Job, on_one_line, run_jobs
 from training.maps import maps_jobs
@@ -193,8 +194,13 @@ def samples(
     """
     from training.single_notes import gather_notes  # see recorded
 
-    for name, count in gather_notes(root, parse_instruments(instrument), out).items():
+    counts, left_out = gather_notes(root, parse_instruments(instrument), out)
+    for name, count in counts.items():
         typer.echo(f"{name}: {count} notes")
+    for why in left_out.values():
+        typer.echo(on_one_line(f"  left out {why}"))
+    if left_out:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -244,9 +250,9 @@ def parse_soundfont(text: str) -> tuple[Path, float]:
 def parse_instruments(texts: Sequence[str]) -> dict[str, int]:
     """Take NAME=PROGRAM apart."""
     pairs = [text.rpartition("=") for text in texts]
-    wrong = [text for text, (name, _, program) in zip(texts, pairs, strict=True) if not (name and program.isdecimal())]
-    if wrong:
-        raise DataError(f"--instrument takes NAME=PROGRAM, such as cello=42; got {wrong[0]}")
+    for text, (name, _, program) in zip(texts, pairs, strict=True):
+        if not (name and program.isdecimal() and int(program) <= LAST_PROGRAM):
+            raise DataError(f"--instrument takes NAME=PROGRAM, 0 to {LAST_PROGRAM}, such as cello=42; got {text}")
     return {name: int(program) for name, _, program in pairs}
 
 

@@ -6,25 +6,25 @@ they hold, such as ``Cs3.mp3`` for the C sharp of the third octave (middle C is 
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from training.errors import DataError
-from training.intake import read_any_rate
-from training.prepared import SAMPLE_RATE
+from training.intake import AUDIO_SUFFIXES, read_any_rate, unreadable, with_suffix
+from training.prepared import SAMPLE_RATE, Waveform
 from training.samples import attack
 
-FILE_NAME = re.compile(r"([A-G])(s|#|b|)(-?\d)\.(?:mp3|ogg|opus|flac|wav)")
+NOTE_NAME = re.compile(r"([A-G])(s|#|b|)(-?\d)")
 NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"s": 1, "#": 1, "b": -1, "": 0}
 COLUMNS = ("instrument", "program", "pitch_midi", "dynamic", "length_code", "start_s", "duration_s", "onset_s")
 DYNAMIC = "mezzo-forte"  # nothing is said of it
 
 
-def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> dict[str, int]:
+def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> tuple[dict[str, int], dict[Path, str]]:
     """Write one audio file per instrument, and the index.
 
     Parameters
@@ -38,19 +38,24 @@ def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> dict[str
 
     Returns
     -------
-    dict of str to int
+    counts : dict of str to int
         How many notes each instrument has.
+    left_out : dict of Path to str
+        Files that cannot be read, with the reason.
 
     Raises
     ------
     DataError
-        If an instrument has no file that is named after a note, or one cannot be read.
+        If an instrument has no file that is named after a note, or none that can be read.
     """
     out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, object]] = []
-    counts = {}
+    counts: dict[str, int] = {}
+    left_out: dict[Path, str] = {}
     for name, program in programs.items():
-        notes = [(pitch_of(path), read_any_rate(path)) for path in note_files(root / name)]
+        notes = read_all(note_files(root / name), left_out)
+        if not notes:
+            raise DataError(f"{root / name}: no file can be read; {'; '.join(list(left_out.values())[-3:])}")
         start = 0.0
         for pitch, audio in notes:
             seconds = len(audio) / SAMPLE_RATE
@@ -63,12 +68,25 @@ def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> dict[str
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
         table.writerows(rows)
-    return counts
+    return counts, left_out
+
+
+def read_all(paths: Iterable[Path], left_out: dict[Path, str]) -> list[tuple[int, Waveform]]:
+    """The pitch and the audio of each file; one that cannot be read comes into `left_out`."""
+    notes = []
+    for path in paths:
+        try:
+            if why := unreadable(path):
+                raise DataError(why)
+            notes.append((pitch_of(path), read_any_rate(path)))
+        except DataError as error:
+            left_out[path] = error.message
+    return notes
 
 
 def note_files(folder: Path) -> list[Path]:
     """The files in a folder that are named after a note, from the lowest up."""
-    files = [path for path in folder.rglob("*") if FILE_NAME.fullmatch(path.name)]
+    files = [path for path in with_suffix(folder.rglob("*"), AUDIO_SUFFIXES) if NOTE_NAME.fullmatch(path.stem)]
     if not files:
         raise DataError(f"{folder}: no files named after the note they hold, such as Cs3.mp3")
     return sorted(files, key=pitch_of)
@@ -76,7 +94,7 @@ def note_files(folder: Path) -> list[Path]:
 
 def pitch_of(path: Path) -> int:
     """The MIDI note number of a file named after a note."""
-    match = FILE_NAME.fullmatch(path.name)
+    match = NOTE_NAME.fullmatch(path.stem)
     if match is None:
         raise DataError(f"{path}: not named after a note, such as Cs3.mp3")
     letter, accidental, octave = match.groups()

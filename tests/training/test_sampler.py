@@ -3,10 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import typer
 
 from model.note import Note
 from tests.model.signals import SR, frequency_of
 from tests.training.material import heard_onset, scale, steady, write_piece, write_samples
+from training import prepare
 from training.augment import pitch_shift
 from training.errors import DataError
 from training.jobs import run_jobs
@@ -141,13 +143,13 @@ def test_a_set_of_pieces_and_textures_is_the_same_when_made_again(tmp_path: Path
 
 
 def test_notes_of_one_file_each_become_samples(tmp_path: Path) -> None:
-    files = {"C4": 60, "Ds4": 63, "Bb3": 58}
+    files = {"C4.wav": 60, "Ds4.WAV": 63, "Bb3.wav": 58}
     for name, pitch in files.items():
-        path = tmp_path / "tone" / "cello" / "package" / f"{name}.wav"
+        path = tmp_path / "tone" / "cello" / "package" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, steady(pitch, 0.8, lead=0.1), SR)
     (path.parent / "README.md").write_text("no note")
-    assert gather_notes(tmp_path / "tone", {"cello": 42}, tmp_path / "samples") == {"cello": 3}
+    assert gather_notes(tmp_path / "tone", {"cello": 42}, tmp_path / "samples") == ({"cello": 3}, {})
     load_voices.cache_clear()
     [voice] = load_voices(tmp_path / "samples", ("cello",), EVERY_TAKE)
     assert voice.program == 42
@@ -161,6 +163,29 @@ def test_an_instrument_without_notes_is_named(tmp_path: Path) -> None:
     (tmp_path / "tone" / "cello").mkdir(parents=True)
     with pytest.raises(DataError, match="cello: no files named after the note they hold"):
         gather_notes(tmp_path / "tone", {"cello": 42}, tmp_path / "samples")
+
+
+def test_a_note_that_cannot_be_read_is_named_and_keeps_no_other_out(tmp_path: Path) -> None:
+    folder = tmp_path / "tone" / "cello"
+    folder.mkdir(parents=True)
+    (folder / "A3.wav").write_bytes(b"")
+    (folder / "B3.wav").symlink_to(tmp_path / "nowhere")
+    soundfile.write(folder / "D4.wav", np.zeros(0, np.float32), SR)
+    with pytest.raises(DataError, match=r"cello: no file can be read; .*A3\.wav: the file is empty"):
+        gather_notes(tmp_path / "tone", {"cello": 42}, tmp_path / "samples")
+    soundfile.write(folder / "C4.wav", steady(60, 0.8, lead=0.1), SR)
+    with pytest.raises(typer.Exit):
+        prepare.samples(root=tmp_path / "tone", out=tmp_path / "samples", instrument=["cello=42"])
+    counts, left_out = gather_notes(tmp_path / "tone", {"cello": 42}, tmp_path / "samples")
+    assert counts == {"cello": 1}
+    assert [path.name for path in left_out] == ["A3.wav", "B3.wav", "D4.wav"]
+
+
+@pytest.mark.parametrize("text", ["cello", "=42", "cello=", "cello=128", "cello=-1", "cello=200"])
+def test_an_instrument_needs_a_name_and_a_program(text: str) -> None:
+    assert prepare.parse_instruments(["a=b=127"]) == {"a=b": 127}
+    with pytest.raises(DataError, match=f"--instrument takes NAME=PROGRAM, 0 to 127, such as cello=42; got {text}"):
+        prepare.parse_instruments([text])
 
 
 @pytest.mark.parametrize(("name", "pitch"), [("A0", 21), ("C4", 60), ("Cs3", 49), ("Eb5", 75), ("F#2", 42)])
