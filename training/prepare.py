@@ -270,7 +270,10 @@ def make_sets(sets: Mapping[Path, Sequence[Job]], workers: int) -> None:
         recordings = read_manifest(folder)
         hours = sum(recording.seconds for recording in recordings) / 3600
         notes = sum(recording.n_notes for recording in recordings)
-        typer.echo(f"{folder}: {outcome.summary()}; holds {len(recordings)} recordings, {hours:.2f} h, {notes} notes")
+        counts, *named = outcome.summary().splitlines()
+        typer.echo(f"{folder}: {counts}; holds {len(recordings)} recordings, {hours:.2f} h, {notes} notes")
+        for line in named:
+            typer.echo(line)
         for what, count in sorted(add_up(recordings).items()):
             typer.echo(f"  {count} {what}")
     if left_out:

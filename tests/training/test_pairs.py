@@ -357,8 +357,9 @@ def test_what_lost_its_midi_leaves_its_set_and_its_prepared_files_stay(
         prepare.pairs(root=tmp_path / "in", out=tmp_path, name="mine", by_folder=True, workers=1)
     said = capsys.readouterr().out
     assert "belongs to another split" not in said
-    assert "validation__2 is no longer in the source, nor in the set; its files stay" in said
-    assert "2.wav: there are no labels of this name" in said
+    assert "  validation__2 is no longer in the source, nor in the set; its files stay" in said.splitlines()
+    wav = tmp_path / "in" / "validation" / "2.wav"
+    assert f"  left out validation__2: {wav}: there are no labels of this name" in said.splitlines()
     assert [recording.id for recording in read_manifest(tmp_path / "mine_validation")] == ["validation__1"]
     assert (tmp_path / "mine_validation" / "validation__2.wav").exists()
 
