@@ -6,6 +6,7 @@ for jobs that still use it.
 """
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from training.prepared import Json
 
 MANIFEST = "manifest.json"
 DECODING = ("onset_threshold", "frame_threshold", "min_note_ms", "latency_ms")  # what a checkpoint brings with it
+# What the service reads from a manifest and finds in an address: the rule of app/catalogue.py, which is not imported.
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME_LENGTH = 100
 SCORES = ("note_f1", "note_instrument_f1")  # what a new checkpoint must do better in, the first before the second
 
 
@@ -29,7 +33,7 @@ class Release:
     Parameters
     ----------
     name : str
-        What a job asks for, such as "default" or "accurate".
+        What a job asks for, such as "default" or "accurate": letters, digits, ``.``, ``_`` and ``-``, at most 100.
     trained_on : tuple of str
         The data, in words.
     description : str
@@ -72,10 +76,11 @@ def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = F
     ------
     PublishError
         If it is not better on the same sets than the published one of its name, if the two were measured on unlike
-        recordings, if the evaluation is of another file, or if another file has taken the name.
+        recordings, if the evaluation is of another file, if another file has taken the name, or if the name is none.
     CheckpointError
         If the checkpoint cannot be read.
     """
+    check_name(release.name)
     sha256 = file_sha256(checkpoint)
     evaluation = read_json(release.evaluation)
     if evaluation.get("sha256") != sha256:
@@ -92,6 +97,21 @@ def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = F
     others: list[Json] = [other for other in models if other["name"] != release.name]
     write_manifest(folder, {**manifest, "models": [entry, *others]})
     return target
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no job could ask for, or that would lead out of the folder.
+
+    Raises
+    ------
+    PublishError
+        If it is empty, too long, or holds other characters.
+    """
+    if len(name) > NAME_LENGTH or not NAME.fullmatch(name):
+        raise PublishError(
+            f"a name has 1 to {NAME_LENGTH} letters, digits, '.', '_' and '-', and begins with a letter or a digit; "
+            f"got {name!r:.120}"
+        )
 
 
 def read_manifest(folder: Path, first_name: str) -> dict[str, Json]:

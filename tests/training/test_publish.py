@@ -1,9 +1,12 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from app.catalogue import ModelMetadata
 from model.checkpoint import file_sha256, load_checkpoint
 from model.errors import CheckpointError
 from model.note_events import DecodingOptions
@@ -124,6 +127,26 @@ def test_scores_of_unlike_recordings_are_not_compared(
     with pytest.raises(PublishError, match=said):
         publish(checkpoint, published, better)
     publish(checkpoint, published, better, force=True)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "a/b", "../evil", ".hidden", "two words", "späte", "line\n"])
+def test_a_name_that_the_service_could_not_read_is_refused(tmp_path: Path, published: Path, name: str) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    before = manifest(published)
+    named = replace(release(tmp_path, checkpoint, note_f1=0.9), name=name)
+    with pytest.raises(PublishError, match=r"a name has 1 to 100 letters, digits, .*; got '"):
+        publish(checkpoint, published, named, force=True)
+    assert manifest(published) == before
+    assert len(list(tmp_path.glob("**/*.safetensors"))) == 3
+    with pytest.raises(ValidationError):  # the service has the same rule
+        ModelMetadata(name=name, sha256="0" * 64)
+
+
+def test_every_name_that_the_service_takes_may_be_published(tmp_path: Path, published: Path) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    name = ModelMetadata(name="9A._-" + "x" * 95, sha256="0" * 64).name
+    publish(checkpoint, published, replace(release(tmp_path, checkpoint, note_f1=0.9), name=name))
+    assert {entry["name"] for entry in manifest(published)["models"]} == {"default", name}
 
 
 def test_scores_on_test_recordings_decide_nothing(tmp_path: Path, published: Path) -> None:
