@@ -15,15 +15,16 @@ from typing import cast
 
 from model.checkpoint import file_sha256, load_checkpoint
 from model.note_events import DecodingOptions
+from training.better import refuse_unless_alike, refuse_unless_better, refuse_without_validation
 from training.errors import PublishError
 from training.prepared import Json
 
 MANIFEST = "manifest.json"
+EVALUATED = {"sets", "first_seconds", "decoding"}  # what there is to read in an evaluation
 DECODING = ("onset_threshold", "frame_threshold", "min_note_ms", "latency_ms")  # what a checkpoint brings with it
 # What the service reads from a manifest and finds in an address: the rule of app/catalogue.py, which is not imported.
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 NAME_LENGTH = 100
-SCORES = ("note_f1", "note_instrument_f1")  # what a new checkpoint must do better in, the first before the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +76,28 @@ def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = F
     Raises
     ------
     PublishError
-        If it is not better on the same sets than the published one of its name, if the two were measured on unlike
-        recordings, if the evaluation is of another file, if another file has taken the name, or if the name is none.
+        If the name is none or another file has taken it, if the evaluation or the manifest is none or of another file,
+        if it was not measured on validation sets, or if it is not better on the same recordings than the published one
+        of its name.
     CheckpointError
         If the checkpoint cannot be read.
     """
     check_name(release.name)
     sha256 = file_sha256(checkpoint)
     evaluation = read_json(release.evaluation)
+    if not evaluation.keys() >= EVALUATED:
+        raise PublishError(f"{release.evaluation}: not what `evaluate --out` writes")
     if evaluation.get("sha256") != sha256:
         raise PublishError(f"{release.evaluation} is not an evaluation of {checkpoint}: it names another SHA-256")
     manifest = read_manifest(folder, release.name)
     models = cast(list[dict[str, Json]], manifest["models"])
     scores = score_rows(evaluation)
     published = next((entry for entry in models if entry["name"] == release.name), None)
-    if published is not None and not force:
-        refuse_unless_alike(published, evaluation)
-        refuse_unless_better(published, scores)
+    if not force:
+        refuse_without_validation(scores)
+        if published is not None:
+            refuse_unless_alike(published, evaluation)
+            refuse_unless_better(published, scores)
     target = place(checkpoint, folder, f"{release.name}-{sha256[:8]}.safetensors", sha256)
     entry = describe(checkpoint, target, sha256, release, evaluation, scores)
     others: list[Json] = [other for other in models if other["name"] != release.name]
@@ -115,10 +121,21 @@ def check_name(name: str) -> None:
 
 
 def read_manifest(folder: Path, first_name: str) -> dict[str, Json]:
-    """Read the folder's manifest; in an empty folder the first name published becomes the default."""
-    if (folder / MANIFEST).exists():
-        return read_json(folder / MANIFEST)
-    return {"default": first_name, "models": []}
+    """Read the folder's manifest; in an empty folder the first name published becomes the default.
+
+    Raises
+    ------
+    PublishError
+        If there is one that is none.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return {"default": first_name, "models": []}
+    manifest = read_json(path)
+    models = manifest.get("models")
+    if not isinstance(models, list) or not all(isinstance(entry, dict) and "name" in entry for entry in models):
+        raise PublishError(f"{path} is not a manifest of checkpoints: it lists no models by name")
+    return manifest
 
 
 def score_rows(evaluation: dict[str, Json]) -> list[dict[str, Json]]:
@@ -129,78 +146,6 @@ def score_rows(evaluation: dict[str, Json]) -> list[dict[str, Json]]:
         for name, results in sets.items()
         for metric, value in cast(dict[str, float], results["mean"]).items()
     ]
-
-
-def refuse_unless_alike(published: dict[str, Json], evaluation: dict[str, Json]) -> None:
-    """See that both checkpoints were scored on the same recordings of the sets that they have in common.
-
-    Raises
-    ------
-    PublishError
-        If some could not be scored, or there were others, or more or less of each.
-    """
-    sets = cast(dict[str, dict[str, Json]], evaluation["sets"])
-    failed = sorted(name for name, results in sets.items() if results["n_failed"])
-    if failed:
-        raise PublishError(f"recordings of {', '.join(failed)} could not be scored: mend them, or force it")
-    now = evaluation["first_seconds"]
-    before = published.get("scored_seconds", now)
-    if before != now:
-        raise PublishError(
-            f"{published['file']} was measured on {said_seconds(before)} of each recording, this one on "
-            f"{said_seconds(now)}: evaluate with --seconds {before or 0:g}, or force it"
-        )
-    counts = cast(dict[str, int], published.get("scored_recordings", {}))  # earlier ones were not counted
-    for name in sorted(counts.keys() & sets.keys()):
-        if counts[name] != sets[name]["n_recordings"]:
-            raise PublishError(
-                f"{name} held {counts[name]} recordings when {published['file']} was measured, and holds "
-                f"{sets[name]['n_recordings']} now: evaluate both on the same, or force it"
-            )
-
-
-def said_seconds(first_seconds: Json) -> str:
-    """How much of a recording was scored, in words."""
-    return f"the first {first_seconds:g} s" if first_seconds else "all"
-
-
-def refuse_unless_better(published: dict[str, Json], scores: list[dict[str, Json]]) -> None:
-    """Compare means over the validation sets that both were measured on; tests decide nothing.
-
-    The first of `SCORES` that differs decides. One that the published checkpoint was not measured in counts as lower.
-
-    Raises
-    ------
-    PublishError
-        If it is not better, or they have no set in common.
-    """
-    old = cast(list[dict[str, Json]], published["scores"])
-    common = sorted(by_set(old, SCORES[0]).keys() & by_set(scores, SCORES[0]).keys())
-    if not common:
-        raise PublishError(
-            f"{published['file']} was measured on {sorted(by_set(old, SCORES[0]))}, this one on "
-            f"{sorted(by_set(scores, SCORES[0]))}: evaluate on a set in common, or force it"
-        )
-    before, after = ([mean_over(common, rows, metric) for metric in SCORES] for rows in (old, scores))
-    if after <= before:
-        compared = ", ".join(
-            f"{metric} {one:.4f} against {other:.4f}" for metric, one, other in zip(SCORES, after, before, strict=True)
-        )
-        raise PublishError(
-            f"on {', '.join(common)} it is no better than {published['file']}: {compared} (-1 is not measured)"
-        )
-
-
-def mean_over(sets: list[str], scores: list[dict[str, Json]], metric: str) -> float:
-    """Mean of a score over sets, to the four digits of the manifest; -1 if it was not measured on all of them."""
-    values = by_set(scores, metric)
-    return round(sum(values[name] for name in sets) / len(sets), 4) if values.keys() >= set(sets) else -1.0
-
-
-def by_set(scores: list[dict[str, Json]], metric: str) -> dict[str, float]:
-    """A score by validation set."""
-    rows = [row for row in scores if row["metric"] == metric and row.get("split") == "validation"]
-    return {str(row["data"]): float(cast(float, row["value"])) for row in rows}
 
 
 def place(checkpoint: Path, folder: Path, name: str, sha256: str) -> Path:

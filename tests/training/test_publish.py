@@ -149,10 +149,36 @@ def test_every_name_that_the_service_takes_may_be_published(tmp_path: Path, publ
     assert {entry["name"] for entry in manifest(published)["models"]} == {"default", name}
 
 
-def test_scores_on_test_recordings_decide_nothing(tmp_path: Path, published: Path) -> None:
+@pytest.mark.parametrize("name", ["default", "another"])
+def test_scores_on_test_recordings_decide_nothing(tmp_path: Path, published: Path, name: str) -> None:
     checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
-    with pytest.raises(PublishError, match=r"evaluate on a set in common"):
-        publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.99, split="test"))
+    tested = replace(release(tmp_path, checkpoint, note_f1=0.99, split="test"), name=name)
+    with pytest.raises(PublishError, match="the evaluation holds no validation set"):
+        publish(checkpoint, published, tested)
+    publish(checkpoint, published, tested, force=True)
+
+
+def test_scores_on_another_set_are_not_compared(tmp_path: Path, published: Path) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    with pytest.raises(PublishError, match="evaluate on a set in common"):
+        publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.99, data="other_validation"))
+
+
+def test_what_tune_wrote_is_no_evaluation(tmp_path: Path, published: Path) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    given = release(tmp_path, checkpoint, note_f1=0.9)
+    given.evaluation.write_text(json.dumps({"sha256": file_sha256(checkpoint), "chosen": DECODING, "trials": []}))
+    with pytest.raises(PublishError, match=r"second\.json: not what `evaluate --out` writes"):
+        publish(checkpoint, published, given)
+
+
+@pytest.mark.parametrize("content", [{}, {"models": None}, {"models": ["default"]}, {"models": [{"file": "x"}]}])
+def test_a_manifest_that_is_none_is_said_and_stays(tmp_path: Path, published: Path, content: Any) -> None:
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    (published / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(PublishError, match=r"manifest\.json is not a manifest of checkpoints"):
+        publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.9))
+    assert manifest(published) == content
 
 
 def test_an_evaluation_of_another_file_is_refused(tmp_path: Path, published: Path) -> None:
