@@ -17,6 +17,7 @@ from model.checkpoint import file_sha256, load_checkpoint
 from model.note_events import DecodingOptions
 from training.better import refuse_unless_alike, refuse_unless_better, refuse_without_validation
 from training.errors import PublishError
+from training.locks import locked
 from training.prepared import Json
 
 MANIFEST = "manifest.json"
@@ -89,6 +90,14 @@ def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = F
         raise PublishError(f"{release.evaluation}: not what `evaluate --out` writes")
     if evaluation.get("sha256") != sha256:
         raise PublishError(f"{release.evaluation} is not an evaluation of {checkpoint}: it names another SHA-256")
+    with locked(folder, wait=True):  # between reading the manifest and writing it, nobody else does
+        return place_and_name(checkpoint, folder, release, evaluation, force=force)
+
+
+def place_and_name(
+    checkpoint: Path, folder: Path, release: Release, evaluation: dict[str, Json], *, force: bool
+) -> Path:
+    """As `publish`, with the evaluation of this checkpoint, in a folder that is locked."""
     manifest = read_manifest(folder, release.name)
     models = cast(list[dict[str, Json]], manifest["models"])
     scores = score_rows(evaluation)
@@ -98,6 +107,7 @@ def publish(checkpoint: Path, folder: Path, release: Release, *, force: bool = F
         if published is not None:
             refuse_unless_alike(published, evaluation)
             refuse_unless_better(published, scores)
+    sha256 = cast(str, evaluation["sha256"])
     target = place(checkpoint, folder, f"{release.name}-{sha256[:8]}.safetensors", sha256)
     entry = describe(checkpoint, target, sha256, release, evaluation, scores)
     others: list[Json] = [other for other in models if other["name"] != release.name]

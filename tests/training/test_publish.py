@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -203,3 +206,32 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, published: Path) -> No
     with pytest.raises(CheckpointError):
         publish(broken, published, release(tmp_path, broken, note_f1=0.9))
     assert manifest(published) == before
+
+
+def test_two_that_publish_at_once_both_stand_in_the_manifest(tmp_path: Path, published: Path) -> None:
+    """Another process has read the manifest and writes it only after this one has begun."""
+    other = (
+        "import json, pathlib, sys\n"
+        "from training.locks import locked\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "with locked(folder, wait=True):\n"
+        "    manifest = json.loads((folder / 'manifest.json').read_text())\n"
+        "    print('read', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    manifest['models'].append({**manifest['models'][0], 'name': 'theirs'})\n"
+        "    (folder / 'manifest.json').write_text(json.dumps(manifest))\n"
+    )
+    command = [sys.executable, "-c", other, str(published)]
+    checkpoint = small_checkpoint(tmp_path / "second.safetensors", seed=2)
+    named = replace(release(tmp_path, checkpoint, note_f1=0.9), name="ours")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "read\n"
+        publishing = threading.Thread(target=publish, args=(checkpoint, published, named))
+        publishing.start()
+        publishing.join(0.5)
+        waited = publishing.is_alive()
+        process.communicate("go on\n")
+    publishing.join()
+    assert waited
+    assert {entry["name"] for entry in manifest(published)["models"]} == {"default", "theirs", "ours"}
