@@ -46,6 +46,14 @@ def refuse_unless_alike(published: dict[str, Json], evaluation: dict[str, Json])
                 f"{name} held {counts[name]} recordings when {published['file']} was measured, and holds "
                 f"{sets[name]['n_recordings']} now: evaluate both on the same, or force it"
             )
+    digests = cast(dict[str, str | None], published.get("scored_sha256", {}))  # nor were they known by their audio
+    for name in sorted(digests.keys() & sets.keys()):
+        before, now = digests[name], sets[name].get("recordings_sha256")
+        if before and now and before != now:
+            raise PublishError(
+                f"{name} held other recordings when {published['file']} was measured: evaluate both on the same, or "
+                "force it"
+            )
 
 
 def said_seconds(first_seconds: Json) -> str:

@@ -11,6 +11,7 @@ from model.cqt import CqtConfig
 from model.note import Note
 from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
+from training.digest import digest_of
 from training.errors import DataError
 from training.intervals import mean_intervals, pooled_intervals
 from training.musicnet import open_midi, read_parts
@@ -200,6 +201,7 @@ def summary(outcome: Outcome) -> dict[str, Json]:
         "pooled_interval_95": pooled_intervals(tallies),
         "split": ", ".join(sorted({one.recording.split for one in scored})),
         "n_recordings": len(scored),
+        "recordings_sha256": digest_of(one.recording for one in scored),
         "n_failed": len(outcome.failed),
         "failed": dict(outcome.failed),
         "seconds": sum(one.seconds for one in scored),

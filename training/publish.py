@@ -195,6 +195,7 @@ def describe(
         "scores": list(scores),
         "scored_seconds": evaluation["first_seconds"],
         "scored_recordings": {name: results["n_recordings"] for name, results in sets.items()},
+        "scored_sha256": {name: results.get("recordings_sha256") for name, results in sets.items()},
         "decoding": dict(decoding_of(evaluation, "decoding")),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "description": release.description,

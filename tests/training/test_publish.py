@@ -31,19 +31,23 @@ def release(
     first_seconds: float | None = 60,
     n_recordings: int = 23,
     n_failed: int = 0,
+    sha256: str | None = "5e7",
 ) -> Release:
     """A release with an evaluation as `evaluate` writes it."""
     path = folder / f"{checkpoint.stem}.json"
     scores = {"note_f1": note_f1, "frame_f1": 0.5}
     if instruments is not None:
         scores["note_instrument_f1"] = instruments
+    of_set = {"split": split, "mean": scores, "n_recordings": n_recordings, "n_failed": n_failed}
+    if sha256 is not None:
+        of_set["recordings_sha256"] = sha256
     path.write_text(
         json.dumps(
             {
                 "sha256": file_sha256(checkpoint),
                 "first_seconds": first_seconds,
                 "decoding": {**DECODING, "lowest_pitch": 21},
-                "sets": {data: {"split": split, "mean": scores, "n_recordings": n_recordings, "n_failed": n_failed}},
+                "sets": {data: of_set},
             }
         )
     )
@@ -119,6 +123,7 @@ def test_at_equal_notes_the_instruments_decide(tmp_path: Path, published: Path) 
         ({"first_seconds": 30}, "on the first 60 s of each recording, this one on the first 30 s: .* --seconds 60"),
         ({"first_seconds": None}, "this one on all"),
         ({"n_recordings": 3}, "held 23 recordings when default-[0-9a-f]*.safetensors was measured, and holds 3 now"),
+        ({"sha256": "07e"}, "maps_validation held other recordings when default-[0-9a-f]*.safetensors was measured"),
         ({"n_failed": 1}, "recordings of maps_validation could not be scored"),
     ],
 )
@@ -150,6 +155,17 @@ def test_every_name_that_the_service_takes_may_be_published(tmp_path: Path, publ
     name = ModelMetadata(name="9A._-" + "x" * 95, sha256="0" * 64).name
     publish(checkpoint, published, replace(release(tmp_path, checkpoint, note_f1=0.9), name=name))
     assert {entry["name"] for entry in manifest(published)["models"]} == {"default", name}
+
+
+def test_what_was_published_before_recordings_were_known_by_their_audio_is_compared(
+    tmp_path: Path, published: Path
+) -> None:
+    content = manifest(published)
+    assert content["models"][0].pop("scored_sha256") == {"maps_validation": "5e7"}
+    (published / "manifest.json").write_text(json.dumps(content))
+    for seed, sha256 in ((2, None), (3, "5e7")):
+        checkpoint = small_checkpoint(tmp_path / f"{seed}.safetensors", seed=seed)
+        publish(checkpoint, published, release(tmp_path, checkpoint, note_f1=0.8 + seed / 100, sha256=sha256))
 
 
 @pytest.mark.parametrize("name", ["default", "another"])

@@ -16,6 +16,7 @@ from model.note_events import DecodingOptions
 from tests.training.conftest import small_checkpoint
 from tests.training.sets import links_of, write_set
 from tests.training.test_whole import run
+from training.digest import digest_of
 from training.evaluate import Transcription
 from training.prepared import read_manifest
 from training.report.curves import ONSET_THRESHOLDS, best, frame_curve, note_curve, notes_by_threshold
@@ -51,6 +52,7 @@ def test_a_report_is_complete_and_says_what_was_counted(tmp_path: Path, data: Pa
     results = json.loads((report / "report.json").read_text())["sets"]["mixed"]
     plain = json.loads((tmp_path / "s.json").read_text())["sets"]["mixed"]
     assert {key: results[key] for key in plain} == plain
+    assert plain["recordings_sha256"] == digest_of(read_manifest(data))
     assert results["mean"]["note_f1"] == pytest.approx((0.5 + 1) / 2)
     assert results["pooled"]["note_f1"] == pytest.approx(4 / 6)
     assert {kind: n for kind, n in results["errors"].items() if n} == {"late_onset": 1, "missed": 1, "extra_octave": 1}
