@@ -67,6 +67,13 @@ class CqtConfig:
     floor_db: float = -100.0
 
     def __post_init__(self) -> None:
+        if min(self.sr, self.hop_length, self.n_octaves, self.bins_per_octave) < 1:
+            raise ValueError(
+                "sr, hop_length, n_octaves and bins_per_octave must be at least 1, got "
+                f"{self.sr}, {self.hop_length}, {self.n_octaves} and {self.bins_per_octave}"
+            )
+        if not self.fmin > 0 or not (self.gamma is None or self.gamma >= 0):
+            raise ValueError(f"fmin must be positive and gamma not negative, got {self.fmin} and {self.gamma}")
         coarsest = 2 ** (self.n_octaves - 1)
         if self.hop_length % coarsest:
             raise ValueError(

@@ -6,14 +6,17 @@ keep their times. Only `pitch_shift` moves time, and says by what factor.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 import soxr
+from pydantic import Field
 
 from training.prepared import SAMPLE_RATE, Waveform
 from training.room import rooms
+from training.typed import DecibelRange, Decibels, FrequencyRange, LevelRange, Seed, Share
 
 Rng = np.random.Generator
 Spectrum = npt.NDArray[np.complex64]
@@ -43,20 +46,20 @@ class AugmentConfig:
         Of the stock of rooms.
     """
 
-    room: float = 0.4
-    equaliser: float = 0.5
-    low_pass: float = 0.15
-    high_pass: float = 0.15
-    noise: float = 0.5
-    compress: float = 0.15
-    clip: float = 0.04
-    quantise: float = 0.05
-    level_db: tuple[float, float] = (-40.0, 0.0)
-    snr_db: tuple[float, float] = (12.0, 60.0)
-    equaliser_db: float = 8.0
-    low_pass_hz: tuple[float, float] = (2500.0, 7500.0)
-    high_pass_hz: tuple[float, float] = (40.0, 250.0)
-    rooms_seed: int = 1
+    room: Share = 0.4
+    equaliser: Share = 0.5
+    low_pass: Share = 0.15
+    high_pass: Share = 0.15
+    noise: Share = 0.5
+    compress: Share = 0.15
+    clip: Share = 0.04
+    quantise: Share = 0.05
+    level_db: LevelRange = (-40.0, 0.0)
+    snr_db: DecibelRange = (12.0, 60.0)
+    equaliser_db: Annotated[Decibels, Field(ge=0)] = 8.0
+    low_pass_hz: FrequencyRange = (2500.0, 7500.0)
+    high_pass_hz: FrequencyRange = (40.0, 250.0)
+    rooms_seed: Seed = 1
 
 
 def pitch_shift(waveform: Waveform, *, semitones: float) -> tuple[Waveform, float]:

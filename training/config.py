@@ -5,21 +5,26 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from model.features import FEATURES
+from model.instruments import N_INSTRUMENTS
 from model.network import NetworkConfig
 from model.networks import CONVOLUTION, NETWORK_KINDS, AnyNetworkConfig
 from model.sequence import SequenceConfig
 from training.augment import AugmentConfig
 from training.errors import ConfigError
-from training.typed import choice, read_object, strict
+from training.typed import Count, Decay, NotNegative, Positive, Seed, Share, choice, read_object, strict
 
-Count: TypeAlias = Annotated[int, Field(ge=1)]
-Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+SHORTEST_SEGMENT = 0.1  # seconds: a few frames, less than any note
 Precision: TypeAlias = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+def one_each(shares: tuple[float, ...]) -> tuple[float, ...]:
+    """See that shares are of all instruments, or none."""
+    if len(shares) not in (0, N_INSTRUMENTS):
+        raise ValueError(f"one for each of the {N_INSTRUMENTS} instruments, or none to count them, got {len(shares)}")
+    return shares
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class LossConfig:
     onset_weight: Positive = 2.0
     velocity_weight: NotNegative = 0.5
     focal_gamma: NotNegative = 2.0
-    instrument_shares: tuple[Share, ...] = ()
+    instrument_shares: Annotated[tuple[Share, ...], AfterValidator(one_each)] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class FitConfig:
     loss : LossConfig
     augment : AugmentConfig
     segment_seconds : float
-        Length of a sample.
+        Length of a sample, at least 0.1.
     batch_size : int
         Samples in a step, over all devices together; a multiple of their number.
     total_steps, warmup_steps, decay_steps : int
@@ -79,7 +84,7 @@ class FitConfig:
         Decay per step of the exponential moving average of the weights, which is what gets evaluated and published.
     max_semitones, detune_semitones : float
         Pitch augmentation (Thickstun 2018): a whole number of semitones up to the first, plus a normal deviate of the
-        second.
+        second, which is at most 1.
     mix_probability : float
         Share of samples that are two recordings played at once.
     precision : {"32-true", "bf16-mixed", "16-mixed"}
@@ -99,7 +104,7 @@ class FitConfig:
     network: AnyNetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    segment_seconds: Positive = 6.0
+    segment_seconds: Annotated[float, Field(ge=SHORTEST_SEGMENT, allow_inf_nan=False)] = 6.0
     batch_size: Count = 8
     total_steps: Count = 5000
     warmup_steps: Count = 200
@@ -107,9 +112,9 @@ class FitConfig:
     learning_rate: Positive = 2e-3
     weight_decay: NotNegative = 1e-2
     clip_norm: Positive = 3.0
-    average_decay: Share = 0.998
+    average_decay: Decay = 0.998
     max_semitones: Annotated[int, Field(ge=0, le=12)] = 2
-    detune_semitones: NotNegative = 0.1
+    detune_semitones: Share = 0.1
     mix_probability: Share = 0.12
     precision: Precision = "bf16-mixed"
     report_every: Count = 20
@@ -117,7 +122,7 @@ class FitConfig:
     save_every: Count = 100
     validation_batches: Count = 12
     patience: Annotated[int, Field(ge=0)] = 0
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Seed = 1
 
     def __post_init__(self) -> None:
         if self.patience and not self.validation_sets:

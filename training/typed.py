@@ -4,14 +4,34 @@ import json
 from collections.abc import Hashable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, TypeAlias, TypeVar, cast, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from training.errors import ConfigError
 
 T = TypeVar("T")
+
+
+def rising(ends: tuple[float, float]) -> tuple[float, float]:
+    """See that a range begins with its lower end."""
+    if ends[0] > ends[1]:
+        raise ValueError(f"the lower end comes first, got {list(ends)}")
+    return ends
+
+
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Decay: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]  # torch takes no more
+Decibels: TypeAlias = Annotated[float, Field(ge=-120, le=120)]  # what 16 bits hold, and more
+Level: TypeAlias = Annotated[float, Field(ge=-120, le=0)]  # of full scale
+LevelRange: TypeAlias = Annotated[tuple[Level, Level], AfterValidator(rising)]
+DecibelRange: TypeAlias = Annotated[tuple[Decibels, Decibels], AfterValidator(rising)]
+FrequencyRange: TypeAlias = Annotated[tuple[Positive, Positive], AfterValidator(rising)]
 
 
 def read_object(text: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from model.network import NetworkConfig
 from model.sequence import SequenceConfig
 from training.config import FitConfig
 from training.errors import ConfigError
+from training.record import MUSICNET
 
 SETS = {"sets": {"a": 1.0}}
 
@@ -28,6 +29,11 @@ def test_the_served_configuration_reads_and_means_what_it_did() -> None:
 def test_who_names_no_sizes_trains_the_network_that_is_served() -> None:
     assert FitConfig(sets={"a": 1.0}).network == NetworkConfig()
     assert load_checkpoint(DEFAULT_CHECKPOINT).config == NetworkConfig(instrument_channels=48)
+
+
+@pytest.mark.parametrize("path", sorted({*MUSICNET.parent.glob("*.json")} - {MUSICNET}), ids=lambda path: path.stem)
+def test_every_configuration_that_comes_along_reads(path: Path) -> None:
+    assert FitConfig.from_dict(FitConfig.read(path).to_dict()) == FitConfig.read(path)
 
 
 @pytest.mark.parametrize(("bfloat16", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
@@ -68,6 +74,27 @@ def test_a_network_of_any_kind_comes_back_from_its_file(tmp_path: Path) -> None:
         ({**SETS, "patience": 3}, "patience needs validation_sets"),
         ({**SETS, "loss": {"kind": "hinge"}}, "loss.kind: should be 'bce', 'focal' or 'mse', got 'hinge'"),
         ({**SETS, "augment": {"snr": 3}}, "augment.snr: there is no such setting; allowed here: room, .*snr_db"),
+        ({**SETS, "augment": {"room": 5}}, "augment.room: should be less than or equal to 1, got 5"),
+        ({**SETS, "augment": {"room": -1}}, "augment.room: should be greater than or equal to 0, got -1"),
+        ({**SETS, "augment": {"room": float("nan")}}, "augment.room: should be a finite number, got nan"),
+        ({**SETS, "augment": {"snr_db": [60, 12]}}, r"augment.snr_db: the lower end comes first, got \[60.0, 12.0\]"),
+        ({**SETS, "augment": {"level_db": [0, -40]}}, "augment.level_db: the lower end comes first"),
+        ({**SETS, "augment": {"level_db": [200, 300]}}, "augment.level_db.0: should be less than or equal to 0, got"),
+        ({**SETS, "augment": {"low_pass_hz": [0, 10]}}, "augment.low_pass_hz.0: should be greater than 0, got 0"),
+        ({**SETS, "augment": {"high_pass_hz": [9, 8]}}, "augment.high_pass_hz: the lower end comes first"),
+        ({**SETS, "augment": {"equaliser_db": -8}}, "augment.equaliser_db: should be greater than or equal to 0"),
+        ({**SETS, "augment": {"rooms_seed": -1}}, "augment.rooms_seed: should be greater than or equal to 0"),
+        ({**SETS, "seed": 2**70}, "seed: should be less than 9223372036854775808"),
+        ({**SETS, "segment_seconds": 1e-5}, "segment_seconds: should be greater than or equal to 0.1"),
+        ({**SETS, "average_decay": 1.0}, "average_decay: should be less than 1"),
+        ({**SETS, "detune_semitones": 50}, "detune_semitones: should be less than or equal to 1"),
+        ({**SETS, "loss": {"instrument_shares": [0.1]}}, "loss.instrument_shares: one for each of the 11 instr.*got 1"),
+        (
+            {**SETS, "network": {"cqt": {"hop_length": 0}}},
+            "network.cqt: sr, hop_length, .* must be at least 1, got .*0",
+        ),
+        ({**SETS, "network": {"cqt": {"fmin": -1}}}, "network.cqt: fmin must be positive .*, got -1"),
+        ({**SETS, "network": {"cqt": {"gamma": -50}}}, "network.cqt: fmin must be .* gamma not negative, got .* -50"),
         ({**SETS, "network": {"kind": "gru"}}, "network.kind: must be one of convolution, dnn, .*, got 'gru'"),
         ({**SETS, "network": {"fine_channels": 0}}, "network: sizes must be at least 1.*fine_channels 0"),
         ({**SETS, "network": {"cqt": {"hop": 2}}}, "network.cqt.hop: there is no such setting; .*hop_length"),
