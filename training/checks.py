@@ -1,10 +1,12 @@
 """What would end a run hours later is looked for before its first step: data, disk and memory."""
 
 import copy
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 import soundfile
 import torch
@@ -22,6 +24,7 @@ from training.prepared import MANIFEST, SAMPLE_RATE, labels_fault, read_manifest
 NAMED = 5  # faults that are named; the others are counted
 LOG_BYTES = 64 << 20
 WORKER_BYTES = 350 << 20  # a process that prepares samples: its libraries, rooms and noises
+MEASURED_FRAMES = (64, 128, 256)  # some six seconds at most
 SPARE = 1.2  # what is measured is not all: temporary results come on top
 
 
@@ -127,7 +130,21 @@ def check_memory(config: FitConfig, engine: Engine, device: torch.device) -> Non
 
 
 def sample_bytes(config: FitConfig) -> int:
-    """Bytes that the forward pass of one sample keeps for the backward pass, measured on a copy on the CPU."""
+    """Bytes that the forward pass of one sample keeps for the backward pass.
+
+    What a long sample keeps is reckoned from short ones: it might not fit. It grows with the frames, and with their
+    square where each is compared with all others, so three lengths tell.
+    """
+    features = config.network.features
+    n_frames = math.ceil(config.segment_seconds * features.sr / features.hop_length)
+    if n_frames <= MEASURED_FRAMES[-1]:
+        return kept_bytes(config, int(config.segment_seconds * features.sr))
+    measured = [kept_bytes(config, frames * features.hop_length) for frames in MEASURED_FRAMES]
+    return int(np.polynomial.Polynomial.fit(MEASURED_FRAMES, measured, 2)(n_frames))
+
+
+def kept_bytes(config: FitConfig, n_samples: int) -> int:
+    """Bytes that a sample of so many samples of audio keeps, measured on a copy of the network on the CPU."""
     network, part = build_network(config.network), PARTS[config.part]
     network.eval()
     part.trained(network).train()
@@ -137,7 +154,7 @@ def sample_bytes(config: FitConfig) -> int:
         kept[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
         return value
 
-    waveform = torch.zeros(1, int(config.segment_seconds * config.network.features.sr))
+    waveform = torch.zeros(1, n_samples)
     frames = network.to_frames(waveform)
     nothing = NoteArrays.from_notes([])
     targets = torch.from_numpy(part.draw(nothing, frames.shape[1], config.network.features.frame_rate))[None]

@@ -21,6 +21,7 @@ from model.errors import DeviceError
 from model.features import MelConfig
 from model.network import NetworkConfig, Outputs, TranscriptionNetwork
 from model.sequence import SequenceConfig
+from tests.model.signals import SR
 from tests.training.conftest import SMALL, small_checkpoint
 from tests.training.material import write_tune_set
 from training import checks, fit, parts, validation
@@ -316,6 +317,24 @@ def test_a_batch_that_does_not_fit_into_memory_is_refused(tmp_path: Path, data: 
 def test_the_memory_of_a_sample_grows_with_its_length() -> None:
     short, long = (checks.sample_bytes(settings(network=SMALL, segment_seconds=length)) for length in (0.5, 2.0))
     assert 3 < long / short < 5
+
+
+@pytest.mark.parametrize("kind", ["convolution", "transformer"])
+def test_the_memory_of_a_long_sample_is_known_without_making_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = SMALL if kind == "convolution" else replace(LSTM, kind="transformer", heads=2)
+    config = settings(network=network, segment_seconds=30.0)
+    whole = checks.kept_bytes(config, 30 * SR)
+    measured: list[int] = []
+
+    def kept_bytes(config: FitConfig, n_samples: int) -> int:
+        measured.append(n_samples)
+        return plain(config, n_samples)
+
+    plain = checks.kept_bytes
+    monkeypatch.setattr(checks, "kept_bytes", kept_bytes)
+    assert checks.sample_bytes(config) == pytest.approx(whole, rel=0.01)
+    assert max(measured) < 7 * SR
+    assert checks.sample_bytes(replace(config, segment_seconds=1e9)) > 1e12
 
 
 def test_a_disk_that_is_too_full_is_refused(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
