@@ -16,6 +16,7 @@ from model.labels import NoteArrays
 from model.networks import build_network
 from training.config import FitConfig
 from training.crops import Recording, read_set
+from training.digest import digest_of
 from training.engine import Engine
 from training.errors import DataError, FitError
 from training.parts import PARTS
@@ -30,10 +31,11 @@ SPARE = 1.2  # what is measured is not all: temporary results come on top
 
 @dataclass(frozen=True)
 class Sets:
-    """The recordings that a run hears, by set."""
+    """The recordings that a run hears, by set, and what tells those it is trained on from others."""
 
     train: dict[str, list[Recording]]
     validation: dict[str, list[Recording]]
+    digests: dict[str, str]
 
 
 def open_sets(config: FitConfig, data: Path) -> Sets:
@@ -56,6 +58,7 @@ def open_sets(config: FitConfig, data: Path) -> Sets:
     return Sets(
         {name: read_set(data / name, "train") for name in config.sets},
         {name: read_set(data / name, "validation") for name in config.validation_sets},
+        {name: digest_of(one for one in read_manifest(data / name) if one.split == "train") for name in config.sets},
     )
 
 

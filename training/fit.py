@@ -6,6 +6,8 @@ and TensorBoard's events.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -25,9 +27,10 @@ from training.config import FitConfig
 from training.crops import CropDataset
 from training.engine import AfterFrontEnd, Engine
 from training.errors import FitError
+from training.locks import locked
 from training.logs import RunLog
 from training.parts import PARTS
-from training.state import BEST, CONFIG, LAST, RunState, check_same_run, fresh_state
+from training.state import BEST, CONFIG, LAST, RunState, check_same_run, fresh_state, last_save
 from training.validation import look
 
 
@@ -71,15 +74,32 @@ def fit_on(sets: Sets, config: FitConfig, *, run: Path, engine: Engine, init: Pa
     check_run(config, run, engine)
     fabric = engine.launch(config.precision)
     check_memory(config, engine, fabric.device)
-    state = fresh_state(config, fabric.device, init)
-    if (run / LAST).exists():
-        state.load(run)
-    state.look_at(config)
-    if fabric.is_global_zero:
-        config.write(run / CONFIG)
-    with RunLog(run, step=state.step, total_steps=config.total_steps, enabled=fabric.is_global_zero) as log:
-        Fit(config, sets, run, engine, fabric, state, log).go_on()
+    with alone_in(run, fabric):
+        state = fresh_state(config, fabric.device, init)
+        if (run / LAST).exists():
+            state.load(run)
+        state.train_on(sets.digests, run)
+        state.look_at(config)
+        if fabric.is_global_zero:
+            config.write(run / CONFIG)
+        with RunLog(run, step=state.step, total_steps=config.total_steps, enabled=fabric.is_global_zero) as log:
+            Fit(config, sets, run, engine, fabric, state, log).go_on()
     return state
+
+
+@contextmanager
+def alone_in(run: Path, fabric: Fabric) -> Iterator[None]:
+    """Hold the run folder against other runs; the first process does it for all of this one's.
+
+    Raises
+    ------
+    FitError
+        In every process, if another run holds it.
+    """
+    with locked(run, wait=False) if fabric.is_global_zero else nullcontext(False) as held:
+        if not fabric.broadcast(held):
+            raise FitError(f"another process is training in {run}: wait for it to end, or take another folder")
+        yield
 
 
 def with_shares(config: FitConfig, sets: Sets) -> FitConfig:
@@ -185,8 +205,8 @@ class Fit:
             )
         except RuntimeError as error:
             raise FitError(
-                f"the gradient of step {self.state.step} is not finite; {self.run} holds the last save from before. "
-                "Go on from it with a lower learning_rate, or with precision 32-true, in a new folder with --init"
+                f"the gradient of step {self.state.step} is not finite; {last_save(self.run)}. Take a lower "
+                "learning_rate, or precision 32-true, in a new folder, with --init to begin from weights that are saved"
             ) from error
 
     def _is_due(self, every: int) -> bool:

@@ -55,6 +55,8 @@ class RunState:
         Looks at the validation sets since then.
     looked_at : dict
         What those looks were at: a loss on other recordings says nothing of the lowest one.
+    trained_on : dict of str to str
+        `training.digest` of each set that the steps were taken on.
     scaler : dict
         State of float16's loss scaling; empty in other precisions.
     """
@@ -67,6 +69,7 @@ class RunState:
     best_loss: float = math.inf
     looks_since_best: int = 0
     looked_at: dict[str, Any] = field(default_factory=dict)
+    trained_on: dict[str, str] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
 
     def save(self, run: Path) -> None:
@@ -79,7 +82,7 @@ class RunState:
         """
         if not all(bool(value.isfinite().all()) for value in self.network.parameters()):
             raise FitError(
-                f"weights are no longer finite at step {self.step}; the last save in {run} is from before. "
+                f"weights are no longer finite at step {self.step}; {last_save(run)}. "
                 "Lower learning_rate, or set precision to 32-true"
             )
         partial = run / (LAST + ".partial")
@@ -89,7 +92,7 @@ class RunState:
             save_checkpoint(self.average, run / AVERAGE)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
             partial.unlink(missing_ok=True)
-            raise FitError(f"cannot save to {run}: {error}. The save before this one is whole") from error
+            raise FitError(f"cannot save to {run}: {error}; {last_save(run)}") from error
 
     def _content(self) -> dict[str, Any]:
         return {
@@ -101,6 +104,7 @@ class RunState:
             "best_loss": self.best_loss,
             "looks_since_best": self.looks_since_best,
             "looked_at": self.looked_at,
+            "trained_on": self.trained_on,
             "scaler": self.scaler,
         }
 
@@ -121,8 +125,24 @@ class RunState:
         except Exception as error:  # torch.load of damaged bytes raises nearly anything
             raise FitError(f"{run / LAST} does not hold a state of this network: {error}") from error
         # Earlier states lack some of them.
-        for name in ("seconds", "best_loss", "looks_since_best", "looked_at", "scaler"):
+        for name in ("seconds", "best_loss", "looks_since_best", "looked_at", "trained_on", "scaler"):
             setattr(self, name, saved.get(name, getattr(self, name)))
+
+    def train_on(self, digests: dict[str, str], run: Path) -> None:
+        """Refuse to go on with other recordings than the steps before were taken on.
+
+        Raises
+        ------
+        FitError
+            Names their sets.
+        """
+        others = sorted(name for name, digest in digests.items() if self.trained_on.get(name, digest) != digest)
+        if others:
+            raise FitError(
+                f"{run} was trained on other recordings of {', '.join(others)} than there are now: take a new folder, "
+                f"and --init {run / AVERAGE} to begin from its weights"
+            )
+        self.trained_on = digests
 
     def look_at(self, config: FitConfig) -> None:
         """Begin to look for the lowest validation loss anew where a run goes on with other validation recordings."""
@@ -130,6 +150,11 @@ class RunState:
         if self.looked_at not in ({}, now):
             self.best_loss, self.looks_since_best = math.inf, 0
         self.looked_at = now
+
+
+def last_save(run: Path) -> str:
+    """What there is to go back to, as a part of a sentence."""
+    return f"{run} holds the last save from before" if (run / LAST).exists() else "nothing was saved before"
 
 
 def fresh_state(config: FitConfig, device: torch.device, init: Path | None = None) -> RunState:

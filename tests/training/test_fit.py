@@ -277,9 +277,51 @@ def test_a_gradient_that_is_not_finite_ends_the_run_before_it_reaches_the_weight
         return state
 
     monkeypatch.setattr(fit, "fresh_state", spoiled)
-    with pytest.raises(FitError, match="gradient of step 0 is not finite"):
+    with pytest.raises(FitError, match="gradient of step 0 is not finite; nothing was saved before"):
         run_fit(settings(), data=data, run=tmp_path / "run", engine=HERE)
     assert not (tmp_path / "run" / LAST).exists()
+
+
+def test_what_there_is_to_go_back_to_is_said_as_it_is(tmp_path: Path, data: Path) -> None:
+    run = tmp_path / "run"
+    state = fit.fresh_state(settings(), torch.device("cpu"))
+    next(state.network.parameters()).data.fill_(math.nan)
+    with pytest.raises(FitError, match="no longer finite at step 0; nothing was saved before"):
+        state.save(run)
+    run_fit(settings(total_steps=1), data=data, run=run, engine=HERE)
+    with pytest.raises(FitError, match="run holds the last save from before"):
+        state.save(run)
+
+
+def test_a_run_does_not_go_on_with_other_recordings_of_the_same_sets(tmp_path: Path, data: Path) -> None:
+    run = tmp_path / "run"
+    run_fit(settings(total_steps=2), data=data, run=run, engine=HERE)
+    before = (run / LAST).read_bytes()
+    shutil.rmtree(data / "tunes")
+    write_tune_set(data / "tunes", split="train", count=3)
+    with pytest.raises(FitError, match=r"trained on other recordings of tunes than there are now: .*--init"):
+        run_fit(settings(total_steps=4), data=data, run=run, engine=HERE)
+    assert (run / LAST).read_bytes() == before
+
+
+def test_two_runs_at_once_in_one_folder_are_refused(tmp_path: Path, data: Path) -> None:
+    run = tmp_path / "run"
+    holding = (
+        "import pathlib, sys\n"
+        "from training.locks import locked\n"
+        "with locked(pathlib.Path(sys.argv[1]), wait=False):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.readline()\n"
+    )
+    command = [sys.executable, "-c", holding, str(run)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(FitError, match=r"another process is training in .*run: wait"):
+            run_fit(settings(), data=data, run=run, engine=HERE)
+        process.communicate("\n")
+    assert not (run / "metrics.csv").exists()
+    assert run_fit(settings(total_steps=1), data=data, run=run, engine=HERE).step == 1
 
 
 def cut_short(data: Path) -> None:
