@@ -6,6 +6,7 @@ from it.
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -33,12 +34,23 @@ def file_sha256(path: Path) -> str:
 
 
 def save_checkpoint(network: AnyNetwork, path: Path) -> None:
-    """Write weights and configuration, first under a temporary name so that no reader sees half a file."""
+    """Write weights and configuration, first under a temporary name so that no reader sees half a file.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be written.
+    """
     partial = path.with_name(path.name + ".partial")
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     metadata = {"format": FORMAT, "network": json.dumps(network.config.to_dict())}
-    save_file(weights, partial, metadata=metadata)
-    partial.replace(path)
+    try:
+        save_file(weights, partial, metadata=metadata)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise CheckpointError(f"cannot write the checkpoint {path}: {error}") from error
 
 
 def load_checkpoint(path: Path, *, sha256: str | None = None) -> AnyNetwork:

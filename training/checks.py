@@ -19,6 +19,7 @@ from training.crops import Recording, read_set
 from training.digest import digest_of
 from training.engine import Engine
 from training.errors import DataError, FitError
+from training.outputs import check_folder
 from training.parts import PARTS
 from training.prepared import MANIFEST, SAMPLE_RATE, labels_fault, read_manifest
 
@@ -97,10 +98,7 @@ def check_disk(config: FitConfig, run: Path) -> None:
         If it cannot be written, or the disk is too full.
     """
     try:
-        run.mkdir(parents=True, exist_ok=True)
-        probe = run / ".probe"
-        probe.write_bytes(b"")
-        probe.unlink()
+        check_folder(run)
         free = shutil.disk_usage(run).free
     except OSError as error:
         raise FitError(f"cannot write to the run folder {run}: {error}") from error

@@ -12,6 +12,7 @@ from model.errors import ModelError
 from model.note_events import DecodingOptions
 from training import prepare
 from training.errors import ConfigError, DataError
+from training.outputs import check_file, check_folder
 from training.prepared import Json, distinct_names
 from training.record import MUSICNET, read_record
 
@@ -59,6 +60,7 @@ def explore(
     from training.explore.statistics import read_composers
 
     distinct_names(data)
+    check_folder(out)
     failed = run_explore(data, out, None if metadata is None else read_composers(metadata))
     for name, causes in failed.items():
         for recording, why in causes.items():
@@ -187,6 +189,7 @@ def evaluate(
     if (checkpoint is None) == (midi_folder is None):
         raise DataError("give either --checkpoint or --midi-folder")
     distinct_names(data)
+    check_outputs(out, report)
     given = {
         "onset_threshold": onset_threshold,
         "frame_threshold": frame_threshold,
@@ -234,6 +237,14 @@ def evaluate(
         raise typer.Exit(1)
 
 
+def check_outputs(file: Path | None, folder: Path | None = None) -> None:
+    """See that what was asked for can be written."""
+    if file is not None:
+        check_file(file)
+    if folder is not None:
+        check_folder(folder)
+
+
 @app.command()
 def tune(
     checkpoint: Annotated[Path, typer.Option(help="A checkpoint, .safetensors.")],
@@ -254,6 +265,7 @@ def tune(
     from training.evaluate import write_report
 
     distinct_names(data)
+    check_outputs(out)
     transcriber = Transcriber.load(checkpoint, device=device, threads=threads or None)
     sets = {folder.name: tuning.hear_set(folder, transcriber, seconds or float("inf")) for folder in data}
     chosen, trials = tuning.tune(sets, tuning.TuneConfig(), report=typer.echo)
@@ -367,8 +379,11 @@ def publish(
 
 
 def main() -> None:
-    """Run the command line; a fault of the data ends it with its sentence, not with a traceback."""
+    """Run the command line; a fault of the data or the disk ends it with its sentence, not with a traceback."""
     try:
         app()
     except ModelError as error:
         sys.exit(f"error: {error.message}")
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        sys.exit(f"error: {where}{error.strerror or error}")
