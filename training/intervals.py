@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.prepared import Json
-from training.scores import LEVELS, Counts, Tally, means
+from training.scores import LEVELS, Counts, Tally, by_score
 
 DRAWS = 2000
 SEED = 0
@@ -32,20 +32,27 @@ def mean_intervals(tallies: Sequence[Tally]) -> dict[str, Json]:
     dict of str to [float, float]
         Lower and upper end by score, for the scores that `training.scores.means` gives.
     """
-    picks = draw(len(tallies))
-    rows = [one.scores() for one in tallies]
-    return {name: ends(np.array([row[name] for row in rows])[picks].mean(axis=1)) for name in means(tallies)}
+    return {name: ends(np.array(values)[draw(len(values))].mean(axis=1)) for name, values in by_score(tallies).items()}
 
 
 def pooled_intervals(tallies: Sequence[Tally]) -> dict[str, Json]:
     """Intervals of the scores of all recordings taken as one; as `mean_intervals`."""
     together = reduce(Tally.__add__, tallies)
-    names = [field.name for field in fields(Tally) if getattr(together, field.name) is not None]
-    times = np.array([np.bincount(pick, minlength=len(tallies)) for pick in draw(len(tallies))], dtype=np.float64)
-    # How often each recording was drawn, (draws, recordings), times what was counted there, (recordings, numbers).
-    sums = {name: times @ np.array([numbers(getattr(one, name)) for one in tallies]) for name in names}
+    counted = {field.name: [getattr(one, field.name) for one in tallies] for field in fields(Tally)}
+    sums = {
+        name: sums_of_draws([numbers(value) for value in values if value is not None])
+        for name, values in counted.items()
+        if getattr(together, name) is not None
+    }
     rows = [sum_of({name: drawn[i] for name, drawn in sums.items()}).scores() for i in range(DRAWS)]
     return {name: ends(np.array([row[name] for row in rows])) for name in together.scores()}
+
+
+def sums_of_draws(rows: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.float64]:
+    """The sum over the recordings of each draw, shape (DRAWS, numbers)."""
+    # How often each recording was drawn, (draws, recordings), times what was counted there, (recordings, numbers).
+    times = np.array([np.bincount(pick, minlength=len(rows)) for pick in draw(len(rows))], dtype=np.float64)
+    return times @ np.array(rows)
 
 
 def numbers(counted: Counts | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -95,7 +95,7 @@ class Tally:
             self.notes + other.notes,
             self.notes_with_offset + other.notes_with_offset,
             self.notes_with_instrument + other.notes_with_instrument,
-            add_if_both(self.notes_with_velocity, other.notes_with_velocity),
+            add_known(self.notes_with_velocity, other.notes_with_velocity),
             self.frames + other.frames,
             None if self.posteriors is None or other.posteriors is None else self.posteriors + other.posteriors,
         )
@@ -126,9 +126,9 @@ class Tally:
         return found
 
 
-def add_if_both(one: Counts | None, other: Counts | None) -> Counts | None:
-    """Pool what both recordings have."""
-    return None if one is None or other is None else one + other
+def add_known(one: Counts | None, other: Counts | None) -> Counts | None:
+    """Pool the recordings that have it: one without dynamics says nothing of those with them."""
+    return other if one is None else one if other is None else one + other
 
 
 def tally(
@@ -269,7 +269,14 @@ def pooled(tallies: Sequence[Tally]) -> dict[str, float]:
 
 
 def means(tallies: Sequence[Tally]) -> dict[str, float]:
-    """Mean over recordings of each score that all of them have."""
-    rows = [one.scores() for one in tallies]
-    names = [name for name in rows[0] if all(name in row for row in rows)]
-    return {name: float(np.mean([row[name] for row in rows])) for name in names}
+    """Mean of each score over the recordings that have it; velocities are scored where the reference has dynamics."""
+    return {name: float(np.mean(values)) for name, values in by_score(tallies).items()}
+
+
+def by_score(tallies: Sequence[Tally]) -> dict[str, list[float]]:
+    """Each score of the recordings that have it."""
+    found: dict[str, list[float]] = {}
+    for one in tallies:
+        for name, value in one.scores().items():
+            found.setdefault(name, []).append(value)
+    return found

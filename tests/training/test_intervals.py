@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.intervals import mean_intervals, pooled_intervals
-from training.scores import Counts, Tally, pooled
+from training.scores import Counts, Tally, means, pooled
 
 
 def tally_of(hits: int, misses: int) -> Tally:
@@ -52,3 +52,16 @@ def test_intervals_hold_every_score_and_its_value() -> None:
     for name, (low, high) in intervals.items():  # type: ignore[misc]
         assert low < values[name] < high
     assert pooled_intervals(tallies) == intervals  # seeded
+
+
+def test_a_recording_without_dynamics_leaves_the_velocities_of_the_others() -> None:
+    notes = Counts(3, 0, 1)
+    dynamic = [Tally(notes, notes, notes, Counts(hits, 0, 4 - hits), notes, None) for hits in (1, 2, 3)]
+    level = Tally(notes, notes, notes, None, notes, None)
+    for of_all, within in ((means, mean_intervals), (pooled, pooled_intervals)):
+        for name in ("note_velocity_recall", "note_velocity_f1"):
+            for tallies in ([level, *dynamic], [*dynamic, level]):
+                assert of_all(tallies)[name] == of_all(dynamic)[name] < 1
+                assert within(tallies)[name] == within(dynamic)[name]
+        assert "note_velocity_f1" not in of_all([level, level])
+        assert "note_velocity_f1" not in within([level, level])
