@@ -15,8 +15,10 @@ from training.digest import digest_of
 from training.errors import DataError
 from training.intervals import mean_intervals, pooled_intervals
 from training.musicnet import open_midi, read_parts
-from training.prepared import SAMPLE_RATE, Json, Recording, Waveform, read_audio, read_labels, read_manifest
+from training.prepared import SAMPLE_RATE, Json, Recording, Waveform, in_range, read_audio, read_labels, read_manifest
 from training.scores import Tally, means, pooled, tally
+
+MIDI_ENDINGS = (".mid", ".midi", ".MID", ".MIDI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,8 @@ def midi_system(folder: Path) -> System:
     """
 
     def hear(recording: Recording, _: Waveform) -> Transcription:
-        path = next(
-            (path for path in (folder / f"{recording.id}{end}" for end in (".mid", ".midi")) if path.exists()), None
-        )
+        paths = (folder / f"{recording.id}{end}" for end in MIDI_ENDINGS)
+        path = next((path for path in paths if path.exists()), None)
         if path is None:
             raise DataError(f"{folder}: no MIDI file {recording.id}.mid for this recording")
         return Transcription(read_midi_notes(path), None)
@@ -104,8 +105,10 @@ def midi_system(folder: Path) -> System:
 
 
 def read_midi_notes(path: Path) -> list[Note]:
-    """Read a system's notes; a file that holds none is a valid answer."""
-    if not any(instrument.notes for instrument in open_midi(path).instruments if not instrument.is_drum):
+    """Read a system's notes; a file that holds none of the keyboard is a valid answer."""
+    midi = open_midi(path)
+    pitched = (note for instrument in midi.instruments if not instrument.is_drum for note in instrument.notes)
+    if not any(in_range(note.pitch) and note.end > note.start for note in pitched):
         return []
     return [note for part in read_parts(path) for note in part.notes]
 
