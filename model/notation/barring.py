@@ -17,6 +17,8 @@ from model.note import Note
 FEWEST_EVENTS = 4  # fewer tell nothing of beats
 PLAIN_TEMPO, PLAIN_METRE = 120.0, Metre(4, 4)
 AUDIO_WEIGHT, AUDIO_NEAR_SECONDS = 0.25, 0.06  # of an attack in the audio that is near no note
+TOLD_SPREAD = 0.1  # standard deviation of a downbeat that somebody heard and told, seconds
+Candidate = tuple[Reading, Beats, NDArray[np.float64]]  # with its evidence
 
 
 def pattern_of(metre: Metre) -> Pattern:
@@ -50,38 +52,40 @@ def barred(
         return plain(events.times, end, options)
     times, weights = with_audio(events, onsets)
     candidates = considered(notes, events, list(tracked(times, weights, options)), options)
-    likeliest = int(load_choice().log_odds(np.array([numbers for _, _, numbers in candidates])).argmax())
-    reading, beats, _ = candidates[likeliest]
+    odds = load_choice().log_odds(np.array([numbers for _, _, numbers in candidates]))
+    if options.first_downbeat is not None:
+        odds = odds + told(options.first_downbeat, candidates, int(odds.argmax()))
+    reading, beats, _ = candidates[int(odds.argmax())]
     grid = beats_of(reading, beats.times, events.times[0], end)
-    grid = refine(times, weights, grid, pattern_of(reading.metre))
-    return reading.metre, pinned(grid, options.first_downbeat)
+    return reading.metre, refine(times, weights, grid, pattern_of(reading.metre))
 
 
 def considered(
     notes: list[Note], events: Events, found: list[tuple[Beats, list[str]]], options: NotationOptions
-) -> list[tuple[Reading, Beats, NDArray[np.float64]]]:
-    """All readings of the tracker's beats that agree with what is known, and the evidence for each."""
+) -> list[Candidate]:
+    """All readings of the tracker's beats that a known time signature and tempo leave, and the evidence for each."""
     bins, profile = features(notes, events), load_profile()
     best = max(beats.score for beats, _ in found)
     result = []
     for beats, names in found:
         heard = hear(notes, events, beats, bins, best=best)
-        for reading in allowed(readings(beats.pattern, names), beats, options):
-            result.append((reading, beats, evidence(heard, reading, profile)))
+        for reading in readings(beats.pattern, names):
+            if options.tempo is None or reading.beat == PARTS:
+                result.append((reading, beats, evidence(heard, reading, profile)))
     if not result:
         raise AssertionError("every time signature has a reading")
     return result
 
 
 def plain(times: NDArray[np.float64], end: float, options: NotationOptions) -> tuple[Metre, NDArray[np.float64]]:
-    """An even grid where there is too little to hear one: from the first onset, or from the downbeat that is known."""
+    """An even grid where there is too little to hear one: a bar begins at the first onset, or at the known downbeat."""
     metre = Metre(*options.metre) if options.metre else PLAIN_METRE
     interval = 60 / (options.tempo or PLAIN_TEMPO)
     first = float(times[0]) if len(times) else 0.0
     origin = first if options.first_downbeat is None else options.first_downbeat
     bar = interval * metre.beats
-    begin = origin - bar * max(0, np.ceil((origin - first) / bar - 1e-9))
-    count = int(np.ceil((max(end, origin) - begin) / bar) + 1) * metre.beats
+    begin = origin + bar * np.floor((first - origin) / bar + 1e-9)
+    count = int(np.ceil((end - begin) / bar) + 1) * metre.beats
     return metre, begin + interval * np.arange(count + 1)
 
 
@@ -131,15 +135,25 @@ def metre_named(name: str) -> Metre:
     return Metre(int(numerator), int(denominator))
 
 
-def allowed(all_: Iterator[Reading], beats: Beats, options: NotationOptions) -> list[Reading]:
-    """The readings that agree with what is known."""
-    found = [r for r in all_ if options.tempo is None or r.beat == PARTS]
-    if options.first_downbeat is None:
-        return found
-    at = float(_extended(beats.times, options.first_downbeat))
-    distances = [abs((at - r.start + r.bar / 2) % r.bar - r.bar / 2) / r.beat for r in found]
-    nearest = min(distances)
-    return [r for r, distance in zip(found, distances, strict=True) if distance <= max(nearest, 0.2) + 1e-9]
+def told(downbeat: float, candidates: list[Candidate], likeliest: int) -> NDArray[np.float64]:
+    """What a downbeat that somebody told adds to the log odds of each reading, shape (candidates,).
+
+    Nobody tells it exactly: the beat that is nearest to it begins a bar. It moves the bars of the likeliest reading and
+    changes neither its time signature nor its tempo. More than a bar before the first beat or after the last it tells
+    nothing, for who knows how many beats lie between.
+    """
+    chosen, beats, _ = candidates[likeliest]
+    at = _extended(beats.times, downbeat)
+    if not -chosen.bar <= at <= (len(beats.times) - 1) * PARTS + chosen.bar:
+        return np.zeros(len(candidates))
+    seconds = float(np.median(np.diff(beats.times))) / PARTS
+    added = np.full(len(candidates), -np.inf)
+    for i, (reading, of, _) in enumerate(candidates):
+        distance = abs((at - reading.start + reading.bar / 2) % reading.bar - reading.bar / 2)
+        alike = of is beats and (reading.metre, reading.beat) == (chosen.metre, chosen.beat)
+        if alike and distance <= reading.beat / 2 + 1e-9:
+            added[i] = -0.5 * (distance * seconds / TOLD_SPREAD) ** 2
+    return added
 
 
 def _extended(beats: NDArray[np.float64], seconds: float) -> float:
@@ -162,15 +176,3 @@ def beats_of(reading: Reading, beats: NDArray[np.float64], first: float, end: fl
     result[before] = beats[0] + wanted[before] / PARTS * (beats[1] - beats[0])
     result[after] = beats[-1] + (wanted[after] - known[-1]) / PARTS * (beats[-1] - beats[-2])
     return np.asarray(result)
-
-
-def pinned(beats: NDArray[np.float64], downbeat: float | None) -> NDArray[np.float64]:
-    """Beats, with the one that is nearest to a known downbeat moved there, if it lies among them."""
-    if downbeat is None:
-        return beats
-    at = int(np.abs(beats - downbeat).argmin())
-    if abs(beats[at] - downbeat) > np.diff(beats[max(0, at - 1) : at + 2]).max() / 2:  # before or after the music
-        return beats
-    moved = beats.copy()
-    moved[at] = downbeat
-    return moved if np.all(np.diff(moved) > 0) else beats

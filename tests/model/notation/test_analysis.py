@@ -166,17 +166,78 @@ def test_a_known_key_is_written() -> None:
 
 def test_a_bar_begins_at_a_known_downbeat() -> None:
     rhythm = analyse(ode(), overrides=NotationOptions(first_downbeat=1.6))
-    assert np.abs(rhythm.downbeats - 1.6).min() < 1e-6
+    assert np.abs(rhythm.downbeats - 1.6).min() < 0.01
     assert np.abs(rhythm.downbeats - 1.0).min() > 0.3
 
 
-@pytest.mark.parametrize("outside", [0.0, 30.0])
-def test_a_downbeat_before_or_after_the_music_stretches_nothing(outside: float) -> None:
-    """It says where bars begin, and no beat is drawn there."""
+OFFSETS = [-0.2, -0.15, -0.1, 0.1, 0.15, 0.2]
+
+
+@pytest.mark.parametrize("off", OFFSETS)
+def test_a_known_downbeat_need_not_be_exact(ode_rhythm: Rhythm, off: float) -> None:
+    """The nearest beat begins a bar; time signature, tempo and the beats stay."""
+    told = analyse(ode(), overrides=NotationOptions(first_downbeat=1.0 + 2 * 2.4 + off))
+    assert scored(told) == scored(ode_rhythm)
+    assert told.beats == pytest.approx(ode_rhythm.beats, abs=1e-6)
+    later = analyse(ode(), overrides=NotationOptions(first_downbeat=1.6 + off))
+    assert later.metre == Metre(4, 4)
+    assert later.tempo == pytest.approx(100, rel=0.01)
+    assert np.abs(later.downbeats - 1.6).min() < 0.01
+
+
+@pytest.mark.parametrize("metre", [(3, 4), (6, 8)])
+def test_a_downbeat_that_is_not_exact_keeps_a_known_time_signature_and_its_tempo(metre: tuple[int, int]) -> None:
+    beat, beats = (0.5, 3) if metre == (3, 4) else (0.75, 2)
+    notes = played_freely(beats, parts=2 if beats == 3 else 3, beat=beat)
+    downbeat = notes[0].onset
+    found = analyse(notes, overrides=NotationOptions(metre=metre, first_downbeat=downbeat))
+    assert found.tempo == pytest.approx(60 / beat, rel=0.03)
+    for off in OFFSETS:
+        told = analyse(notes, overrides=NotationOptions(metre=metre, first_downbeat=downbeat + off))
+        assert (told.metre, told.tempo) == (found.metre, found.tempo)
+        assert told.downbeats == pytest.approx(found.downbeats)
+
+
+def played_freely(beats: int, *, parts: int, beat: float) -> list[Note]:
+    """12 bars of a bass and broken chords over it, each beat up to 5 % longer or shorter than the mean."""
+    edges = 1 + np.arange(12 * beats + 1) * beat + 0.05 * beat * np.sin(np.arange(12 * beats + 1) / 3)
+    notes = []
+    for number in range(12 * beats):
+        root = 48 + (0, 5, 7, 0)[number // beats % 4]
+        steps = np.linspace(edges[number], edges[number + 1], parts + 1)
+        for part in range(parts):
+            pitch = root + (12, 16, 19)[part] + 12 * (number % beats == 1)
+            notes.append(Note(float(steps[part]), pitch, float(steps[part + 1]) - 0.02))
+        if number % beats == 0:
+            notes.append(Note(float(edges[number]), root, float(edges[number]) + beat * beats - 0.05))
+    return sorted(notes)
+
+
+@pytest.mark.parametrize("outside", [0.0, 30.0, 100.0])
+def test_a_downbeat_before_or_after_the_music_changes_nothing(outside: float) -> None:
+    """More than a bar away from it nobody knows how many beats lie between."""
     quarters = [Note(5 + 0.5 * at, 60 + at * 2 % 12, 5.45 + 0.5 * at, 80) for at in range(32)]
     rhythm = analyse(quarters, overrides=NotationOptions(first_downbeat=outside))
     assert rhythm.tempo == pytest.approx(120, abs=0.5)
     assert rhythm.beats[0] == pytest.approx(5.0, abs=0.01)
+    assert rhythm == analyse(quarters)
+
+
+@pytest.mark.parametrize("told", [0.2, 2.75, 3.25])
+def test_a_downbeat_between_few_notes_changes_no_tempo(told: float) -> None:
+    notes = [Note(0.5 + 0.5 * at, 60 + at * 2 % 12, 0.95 + 0.5 * at) for at in range(8)]
+    found, rhythm = analyse(notes), analyse(notes, overrides=NotationOptions(first_downbeat=told))
+    assert (rhythm.metre, rhythm.tempo) == (found.metre, pytest.approx(found.tempo))
+
+
+@pytest.mark.parametrize("told", [0.0, 2.25, 100.0])
+def test_bars_on_an_even_grid_reach_no_further_than_the_notes(told: float) -> None:
+    notes = [Note(40.0, 60, 40.5), Note(41.0, 62, 41.5)]
+    rhythm = analyse(notes, overrides=NotationOptions(first_downbeat=told))
+    first, last = rhythm.time_map.seconds[0], rhythm.time_map.seconds[-1]
+    assert 38 <= first <= 40
+    assert 41.5 <= last <= 46
+    assert (told - rhythm.first_downbeat) % 2 == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(
