@@ -5,6 +5,7 @@ lies before it (an upbeat) is negative, and a bar begins at every multiple of `M
 """
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -318,6 +319,7 @@ class Rhythm:
 
     @property
     def tempo(self) -> float:
-        """Beats a minute over the whole piece."""
-        seconds, quarters = self.time_map.seconds, self.time_map.quarters
-        return 60 * float((quarters[-1] - quarters[0]) / self.metre.beat) / (seconds[-1] - seconds[0])
+        """Beats a minute: the median over the beats in which a note begins. In a long rest nobody hears any."""
+        tempi, quarters = [tempo for _, tempo in self.tempo_curve], self.time_map.quarters
+        begun = {bisect_right(quarters, note.onset, 1, len(tempi)) - 1 for note in self.notes}
+        return float(np.median([tempi[i] for i in begun] or tempi))

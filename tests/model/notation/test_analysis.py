@@ -160,6 +160,14 @@ def test_a_known_tempo_is_that_of_the_beats(tempo: float) -> None:
     assert rhythm.tempo == pytest.approx(tempo, rel=0.02)
 
 
+def test_a_long_rest_does_not_change_the_tempo() -> None:
+    steps = (0, 2, 4, 5, 7, 9, 11, 12)
+    starts = [*(0.5 + 0.5 * np.arange(16)), *(38.5 + 0.5 * np.arange(16))]
+    notes = [Note(float(start), 60 + steps[i % 8], float(start) + 0.45) for i, start in enumerate(starts)]
+    rhythm = analyse(notes)
+    assert rhythm.tempo == pytest.approx(60 / np.diff(rhythm.beats)[:10].mean(), rel=0.01)
+
+
 def test_a_known_key_is_written() -> None:
     assert analyse(ode(), overrides=NotationOptions(key="f#")).key == Key(6, "minor", 3)
 
