@@ -13,6 +13,7 @@ from model.notation.types import Rhythm
 from model.score.engraving import EngravingError, engrave
 from model.score.files import write_score
 from model.score.layout import lay_out
+from model.score.moments import describe
 from model.score.musicxml import to_musicxml
 from model.score.plain_svg import ems
 from tests.model.score.music import PIANO, rhythm_of, rhythms
@@ -82,6 +83,16 @@ def test_the_files_of_a_score(tmp_path: Path) -> None:
         page = (tmp_path / f"page-{bar['page']}.svg").read_text()
         assert f'id="{bar["id"]}"' in page
     assert (tmp_path / "score.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_a_description_says_nothing_that_cannot_be_asked_for() -> None:
+    """Neither a time before the recording nor a tempo that no request may have."""
+    slow, fast = (rhythm_of([("-1", "1", 67), (0, 4, 60)], tempo=tempo) for tempo in (10, 500))
+    told = describe(lay_out(slow), slow, engrave(to_musicxml(lay_out(slow))))
+    assert [(bar["start"], bar["end"]) for bar in told["bars"]] == [(0, 5), (5, 29)]
+    assert told["notes"] == [["n0", 0, 5], ["n1", 5, 29]]
+    assert told["tempo"] == 20
+    assert describe(lay_out(fast), fast, engrave(to_musicxml(lay_out(fast))))["tempo"] == 400
 
 
 def test_equal_music_gives_equal_files(tmp_path: Path) -> None:
