@@ -14,6 +14,7 @@ from app.api.caller import Caller, InCaller
 from app.api.context import Context, InContext
 from app.api.files import ServedFile, file_response
 from app.api.lookup import FoundResult, find_job, find_result
+from app.api.notes import OVERHANG_SECONDS
 from app.api.query import refuse_other_query_fields
 from app.api.results import WhichVersion, chosen_version, file_responses, result_response
 from app.errors import InternalProblem, InvalidRequest, NotFound, Unavailable
@@ -69,7 +70,7 @@ def notation_asked(
         Query(description="Major with a capital letter, minor with a small one: Bb, f#. Default: found out."),
     ] = None,
     first_downbeat: Annotated[
-        float | None, Query(description="Seconds at which a bar begins. Default: found out.")
+        float | None, Query(description="Seconds at which a bar begins: the nearest beat does. Default: found out.")
     ] = None,
     detail: Annotated[
         str | None,
@@ -184,6 +185,7 @@ async def score_response(
     request: Request, context: Context, caller: Caller, job: Job, name: str, *, version: str, notation: Notation
 ) -> Response:
     """A file of a score, which is made if it is not there."""
+    _see_that_it_lies_within(job, notation)
     for _ in range(TRIES):
         chosen = chosen_version(job, version)
         facts = await run_in_threadpool(_facts, context, job.id, chosen, notation)
@@ -203,6 +205,14 @@ async def score_response(
             return answer
         job = find_result(await run_in_threadpool(find_job, job.id, context, caller))  # it may be another by now
     raise Unavailable("The notes change faster than their score can be written; try again.")
+
+
+def _see_that_it_lies_within(job: Job, notation: Notation) -> None:
+    duration = (job.audio or {}).get("duration", 0.0)
+    # What a player's clock says at the end may be a little more.
+    if notation.first_downbeat is not None and notation.first_downbeat > duration + OVERHANG_SECONDS:
+        message = f"lies outside the recording, which ends at {duration:.3f} s"
+        raise InvalidRequest(f"first_downbeat: {message}", errors=[{"field": "first_downbeat", "message": message}])
 
 
 def _facts(context: Context, job_id: str, version: Version, notation: Notation) -> dict[str, Any] | None:

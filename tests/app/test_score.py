@@ -198,6 +198,16 @@ def test_what_is_wrong_is_named(client: httpx.Client, job: dict[str, Any], field
     assert answer.json()["errors"][0]["field"].endswith(field)
 
 
+def test_a_downbeat_behind_the_recording_is_refused(client: httpx.Client, job: dict[str, Any]) -> None:
+    end = job["audio"]["duration"]
+    assert score(client, job, first_downbeat=end).status_code == 200
+    for part, more in (("score.svg", {}), ("midi", {"quantized": True})):
+        answer = score(client, job, part, first_downbeat=end + 2, **more)
+        assert answer.status_code == 422
+        assert answer.json()["detail"] == f"first_downbeat: lies outside the recording, which ends at {end:.3f} s"
+        assert answer.json()["errors"][0]["field"] == "first_downbeat"
+
+
 def test_a_page_too_far(client: httpx.Client, job: dict[str, Any]) -> None:
     answer = score(client, job, "score.svg", page=2)
     assert answer.status_code == 404
