@@ -39,7 +39,7 @@ LEAST_LATE_SECONDS = 0.002  # less is the rounding of time stamps
 LEAST_GAP_SECONDS = 0.02  # likewise, and what recorders' clocks tremble
 SURE_GAP_SECONDS = 10.0  # a longer one than what was heard before it is a clock that is wrong
 LONGEST_STEP_BACK = 1.0  # beyond it another recording begins, as in chained Ogg
-CANCELLED = 1e-4  # the mean has so little of a channel's power: one of two cables was soldered the wrong way round
+CANCELLED = 0.01  # the mean has less of a channel's power: one of two cables was soldered the wrong way round
 MOST_STREAMS = 100  # in one container; a film with sound in all languages and subtitles has some dozens
 
 # FFmpeg's integer sample formats: full scale, and the value that stands for silence.
@@ -125,22 +125,26 @@ def to_float(samples: NDArray[Any], sample_format: str) -> NDArray[np.float32]:
     return ((samples.astype(np.float32) - np.float32(silence)) / np.float32(scale)).astype(np.float32)
 
 
-def mono(frame: AudioFrame) -> NDArray[np.float32]:
-    """The mean of a frame's channels, shape (samples,); the first one where they cancel each other out."""
-    samples = frame.to_ndarray()  # planar: (channels, samples); packed: (1, samples * channels)
-    channels = frame.layout.nb_channels
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, channels).T
-    waves = to_float(samples, frame.format.name)
-    first: NDArray[np.float32] = np.ascontiguousarray(waves[0])
-    if channels == 1:
-        return first
-    mean: NDArray[np.float32] = waves.mean(axis=0)
-    return first if _power(mean) < CANCELLED * _power(first) else mean
+class Downmix:
+    """The mean of all channels; the first one where they have cancelled each other out so far."""
 
+    def __init__(self) -> None:
+        self._energy_of_mean = self._energy_of_first = 0.0
 
-def _power(wave: NDArray[np.float32]) -> float:
-    return float(wave @ wave)
+    def mono(self, frame: AudioFrame) -> NDArray[np.float32]:
+        """One wave of a frame's channels, shape (samples,)."""
+        samples = frame.to_ndarray()  # planar: (channels, samples); packed: (1, samples * channels)
+        channels = frame.layout.nb_channels
+        if not frame.format.is_planar:
+            samples = samples.reshape(-1, channels).T
+        waves = to_float(samples, frame.format.name)
+        first: NDArray[np.float32] = np.ascontiguousarray(waves[0])
+        if channels == 1:
+            return first
+        mean: NDArray[np.float32] = waves.mean(axis=0)
+        self._energy_of_mean += float(mean @ mean)
+        self._energy_of_first += float(first @ first)
+        return first if self._energy_of_mean < CANCELLED * self._energy_of_first else mean
 
 
 class _Given(NamedTuple):
@@ -225,21 +229,21 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         """
         size = int(BLOCK_SECONDS * self.summary.sr)
         yield from self._silence(_late_by(self._container, self._stream))
-        queue, kind = AudioFifo(), ("", 0, 0)
+        queue, kind, downmix = AudioFifo(), ("", 0, 0), Downmix()
         for frame in self._frames():
             before, kind = kind, (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
             gap = self._gap_before(frame)
             if kind != before:
                 self._check_unchanged(frame)
             if kind != before or gap:  # a queue holds one kind, and does not look at the channels itself
-                yield from _all(queue)
+                yield from _all(queue, downmix)
                 queue = AudioFifo()
                 yield from self._silence(gap)
             frame.pts = None  # the queue wants none, or all without a gap
             queue.write(frame)
             if queue.samples >= size:
-                yield from _all(queue)
-        yield from _all(queue)
+                yield from _all(queue, downmix)
+        yield from _all(queue, downmix)
 
     def _gap_before(self, frame: AudioFrame) -> float:
         """Seconds without sound before a frame, by the file's own clock.
@@ -326,11 +330,11 @@ class AudioReader(AbstractContextManager["AudioReader"]):
             )
 
 
-def _all(queue: AudioFifo) -> Iterator[NDArray[np.float32]]:
+def _all(queue: AudioFifo, downmix: Downmix) -> Iterator[NDArray[np.float32]]:
     """All that a queue holds, mono, if it holds anything."""
     frame = queue.read()
     if frame is not None:
-        yield mono(frame)
+        yield downmix.mono(frame)
 
 
 def _late_by(container: InputContainer, stream: AvAudioStream) -> float:

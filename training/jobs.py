@@ -208,7 +208,7 @@ def attempt(job: Job, folder: Path) -> Recording | str:
 
 def is_finished(folder: Path, job: Job, recording: Recording | None) -> bool:
     """Whether a recording is there whole and was made with the settings asked for."""
-    if recording is None or labels_fault(folder, recording):
+    if recording is None:
         return False
     same = json.dumps(recording.made.get("settings"), sort_keys=True) == json.dumps(job.settings, sort_keys=True)
-    return same and (folder / f"{job.id}.wav").exists()
+    return same and (folder / f"{job.id}.wav").exists() and not labels_fault(folder, recording)

@@ -1,11 +1,13 @@
 """One process at a time in a folder."""
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK = ".lock"
+OPEN_TO_ALL = 0o666  # it holds nothing, and others may publish into a folder that is shared
 
 
 @contextmanager
@@ -26,10 +28,14 @@ def locked(folder: Path, *, wait: bool) -> Iterator[bool]:
         Whether it is held; false only without `wait`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a") as file:
+    with os.fdopen(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, OPEN_TO_ALL), "r+") as file:
+        with suppress(OSError):  # another's
+            os.fchmod(file.fileno(), OPEN_TO_ALL)
         try:
             fcntl.lockf(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
         except (BlockingIOError, PermissionError):  # either, by POSIX
-            yield False
-        else:
-            yield True
+            held = False
+        except OSError:  # some network disks know no locks, and many people work alone
+            held = True
+        yield held

@@ -107,7 +107,9 @@ def find_pairs(root: Path) -> tuple[list[Source], dict[str, str]]:
 
 
 def walk(root: Path) -> tuple[list[Path], dict[str, str]]:
-    """The files in a folder and in all folders in it, and those that links lead to; each folder counts once.
+    """The files in a folder and in all folders in it, and then those that links lead to; each folder counts once.
+
+    What a link to a folder leads to and was found before counts where it was found.
 
     What begins with a dot, as what systems leave behind does, is passed over. Also says what cannot be looked into, by
     its path from the root, which begins with "./" and so is no recording's id.
@@ -123,7 +125,9 @@ def walk(root: Path) -> tuple[list[Path], dict[str, str]]:
 
     waiting, seen = [root], set[Path]()
     while waiting:
-        for name, folders, names in os.walk(waiting.pop(0), onerror=unread):
+        begin = waiting.pop(0)
+        known = {path.resolve() for path in files}
+        for name, folders, names in os.walk(begin, onerror=unread):
             folder = Path(name)
             enterable = os.access(folder, os.X_OK)
             if not enterable:
@@ -134,9 +138,10 @@ def walk(root: Path) -> tuple[list[Path], dict[str, str]]:
             seen.add(folder.resolve())
             folders[:] = sorted(inner for inner in folders if not inner.startswith("."))
             waiting += [folder / inner for inner in folders if (folder / inner).is_symlink()]
-            files += [folder / file for file in sorted(names) if not file.startswith(".")]
+            here = [folder / file for file in sorted(names) if not file.startswith(".")]
+            files += [path for path in here if path.resolve() not in known]
     for path in files:  # a recording or MIDI file that is not there is named with its partner
-        if path.suffix.lower() not in AUDIO_SUFFIXES | MIDI_SUFFIXES and path.is_symlink() and not path.exists():
+        if not path.suffix and path.is_symlink() and not path.exists():
             unread(FileNotFoundError(errno.ENOENT, "a link to nothing", str(path)))
     return files, problems
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from model.checkpoint import load_checkpoint, save_checkpoint
+from model.errors import CheckpointError
 from model.networks import AnyNetwork, build_network
 from training.averaging import averaged_copy
 from training.config import FitConfig
@@ -90,7 +91,7 @@ class RunState:
             torch.save(self._content(), partial)
             partial.replace(run / LAST)
             save_checkpoint(self.average, run / AVERAGE)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        except (OSError, RuntimeError, CheckpointError) as error:  # torch reports a full disk as RuntimeError
             partial.unlink(missing_ok=True)
             raise FitError(f"cannot save to {run}: {error}; {last_save(run)}") from error
 

@@ -43,9 +43,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         caller, refusal = await run_in_threadpool(self._identify, scope)
-        # Guessing is counted also where nothing else is.
-        counted = caller.address if isinstance(refusal, Unauthorized) else caller.submitter
-        standing = await self._limiter.count(counted)
+        # Guessing keys is counted also where nothing else is.
+        is_guess = isinstance(refusal, Unauthorized) or (scope["path"] == SESSION and scope["method"] == "POST")
+        standing = await self._limiter.count(caller.address if is_guess else caller.submitter)
         if standing is not None:
             send = standing.watch(send)
             refusal = too_many_requests(standing) if standing.is_over else refusal

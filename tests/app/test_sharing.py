@@ -222,6 +222,7 @@ def test_requests_are_counted_by_key_and_by_address(redis_url: str, redis: Redis
             assert nobody.get("/v1/models", headers={"X-Forwarded-For": "203.0.113.10"}).status_code == 401
             assert nobody.get("/healthz", headers=elsewhere).status_code == 200
             assert [nobody.get("/v1/models").status_code for _ in range(6)] == [401] * 5 + [429], "from this machine"
+            assert nobody.post("/v1/session", json={"key": "amt_guess"}).status_code == 429
 
 
 def test_this_machine_itself_is_not_limited_without_keys(redis_url: str) -> None:

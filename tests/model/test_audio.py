@@ -65,6 +65,16 @@ def test_channels_that_cancel_each_other_out_are_heard(tmp_path: Path, subtype: 
     assert np.abs(heard - wave).max() < 0.001
 
 
+def test_a_sound_that_dies_away_is_heard_on_one_channel_to_its_end(tmp_path: Path) -> None:
+    """Though the noise of both channels does not cancel, and in the end is all that there is."""
+    rng = np.random.default_rng(1)
+    wave = sine(220, 6.0) * np.exp(-np.arange(6 * 16000, dtype=np.float32) / 16000)
+    both = np.stack([wave, -0.97 * wave], axis=1) + 0.0005 * rng.standard_normal((len(wave), 2))
+    soundfile.write(tmp_path / "opposite.wav", both, 16000, subtype="FLOAT")
+    heard, _ = read(tmp_path / "opposite.wav")
+    assert np.abs(heard - both[:, 0]).max() < 0.001
+
+
 @pytest.mark.parametrize("channels", [(1, 2), (2, 1), (2, 1, 2)])
 def test_channels_may_change_on_the_way(channels: tuple[int, ...], tmp_path: Path) -> None:
     """As in a stream that was recorded from radio. All channels sound alike, so their mean stays the same."""

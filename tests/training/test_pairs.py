@@ -21,7 +21,7 @@ from training import prepare
 from training.errors import DataError
 from training.jobs import Job, run_jobs
 from training.midi_labels import read_midi_labels
-from training.pairs import PairsConfig, forget_moved, pairs_jobs
+from training.pairs import PairsConfig, find_pairs, forget_moved, pairs_jobs
 from training.prepared import Split, read_manifest, read_notes
 from training.splits import Row, divide, read_table
 
@@ -69,6 +69,26 @@ def test_names_that_would_become_one_are_left_out(tmp_path: Path) -> None:
     outcome = run_jobs(tmp_path / "out", pairs_jobs(tmp_path, ALL)["train"], workers=1)
     assert outcome.made == ["c"]
     assert "several files of one name" in outcome.failed["a__b"]
+
+
+def test_a_link_to_what_is_there_already_names_nothing_anew(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    for path in (
+        root / "train/one.wav",
+        root / "train/one.mid",
+        root / "validation/two.wav",
+        root / "validation/two.mid",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "pool").mkdir()
+    for path in [*root.glob("*/*")]:
+        (tmp_path / "pool" / path.name).symlink_to(path)
+    (root / "all").symlink_to(tmp_path / "pool")
+    (root / "notes.txt").symlink_to(tmp_path / "nowhere")
+    sources, problems = find_pairs(root)
+    assert sorted(source.id for source in sources) == ["train__one", "validation__two"]
+    assert problems == {}
 
 
 def test_links_to_folders_are_followed_once_and_what_cannot_be_read_is_named(
