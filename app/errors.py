@@ -2,7 +2,7 @@
 
 import errno
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from starlette.exceptions import HTTPException
 
@@ -188,6 +188,11 @@ class InvalidRequest(Problem):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid-request"
     title = "A field of the request is not allowed"
+
+    @classmethod
+    def of(cls, field: str, message: str) -> Self:
+        """One field, and what is wrong with it."""
+        return cls(f"{field}: {message}", errors=[{"field": field, "message": message}])
 
 
 class TooManyRequests(Problem):

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.cores import usable_cores
 from app.lanes import DECODE, SCORE, Lane, lanes_above
+from app.validation import fault_in_words
 
 PREFIX = "AMT_"
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included; some room for temporary suffixes.
@@ -328,7 +329,7 @@ def _parse_networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Net
 
 def _sentence(error: dict[str, object]) -> str:
     place = error["loc"]
-    text = str(error["msg"]).removeprefix("Value error, ")
+    text = fault_in_words(error)
     name = PREFIX + str(place[0]).upper() if isinstance(place, tuple) and place else ""
     return f"{name}: {text}, got {error['input']!r}" if name else text
 

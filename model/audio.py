@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from os import SEEK_END
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import av
 import numpy as np
@@ -26,6 +26,7 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from model.audio_formats import CODECS, HEAD_BYTES, TAG_HEAD_BYTES, is_cut_short, sniff_container, tag_bytes
+from model.downmix import Downmix
 from model.errors import (
     DecodeFailedError,
     NoAudioStreamError,
@@ -39,16 +40,7 @@ LEAST_LATE_SECONDS = 0.002  # less is the rounding of time stamps
 LEAST_GAP_SECONDS = 0.02  # likewise, and what recorders' clocks tremble
 SURE_GAP_SECONDS = 10.0  # a longer one than what was heard before it is a clock that is wrong
 LONGEST_STEP_BACK = 1.0  # beyond it another recording begins, as in chained Ogg
-CANCELLED = 0.01  # the mean has less of a channel's power: one of two cables was soldered the wrong way round
 MOST_STREAMS = 100  # in one container; a film with sound in all languages and subtitles has some dozens
-
-# FFmpeg's integer sample formats: full scale, and the value that stands for silence.
-INTEGER_FORMATS = {
-    "u8": (128.0, 128.0),
-    "s16": (32768.0, 0.0),
-    "s32": (2147483648.0, 0.0),
-    "s64": (2.0**63, 0.0),
-}
 
 
 @dataclass(frozen=True)
@@ -114,37 +106,6 @@ class AudioSource(Protocol):
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Mono blocks of shape (samples,)."""
-
-
-def to_float(samples: NDArray[Any], sample_format: str) -> NDArray[np.float32]:
-    """Samples of an FFmpeg format as float32 with full scale at 1; the shape is kept."""
-    name = sample_format.removesuffix("p")
-    if name not in INTEGER_FORMATS:
-        return samples.astype(np.float32, copy=False)
-    scale, silence = INTEGER_FORMATS[name]
-    return ((samples.astype(np.float32) - np.float32(silence)) / np.float32(scale)).astype(np.float32)
-
-
-class Downmix:
-    """The mean of all channels; the first one where they have cancelled each other out so far."""
-
-    def __init__(self) -> None:
-        self._energy_of_mean = self._energy_of_first = 0.0
-
-    def mono(self, frame: AudioFrame) -> NDArray[np.float32]:
-        """One wave of a frame's channels, shape (samples,)."""
-        samples = frame.to_ndarray()  # planar: (channels, samples); packed: (1, samples * channels)
-        channels = frame.layout.nb_channels
-        if not frame.format.is_planar:
-            samples = samples.reshape(-1, channels).T
-        waves = to_float(samples, frame.format.name)
-        first: NDArray[np.float32] = np.ascontiguousarray(waves[0])
-        if channels == 1:
-            return first
-        mean: NDArray[np.float32] = waves.mean(axis=0)
-        self._energy_of_mean += float(mean @ mean)
-        self._energy_of_first += float(first @ first)
-        return first if self._energy_of_mean < CANCELLED * self._energy_of_first else mean
 
 
 class _Given(NamedTuple):

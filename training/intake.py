@@ -100,10 +100,15 @@ def with_suffix(paths: Iterable[Path], suffixes: Collection[str]) -> list[Path]:
     return [path for path in paths if path.suffix.lower() in suffixes]
 
 
-def by_stem(audio: Iterable[Path], labels: Iterable[Path]) -> dict[str, tuple[list[Path], list[Path]]]:
-    """Group files by their names without ending; hidden files, which some systems leave behind, are passed over."""
+def by_stem(
+    audio: Iterable[Path], labels: Iterable[Path], label_suffixes: Collection[str]
+) -> dict[str, tuple[list[Path], list[Path]]]:
+    """Group audio and label files by their names without ending.
+
+    Files of other kinds, and hidden ones, which some systems leave behind, are passed over.
+    """
     groups: dict[str, tuple[list[Path], list[Path]]] = defaultdict(lambda: ([], []))
-    for kind, paths in enumerate((audio, labels)):
+    for kind, paths in enumerate((with_suffix(audio, AUDIO_SUFFIXES), with_suffix(labels, label_suffixes))):
         for path in sorted(paths):
             if not path.name.startswith("."):
                 groups[path.stem][kind].append(path)

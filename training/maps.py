@@ -7,14 +7,12 @@ from pathlib import Path
 from model.note import Note
 from training.errors import DataError
 from training.intake import (
-    AUDIO_SUFFIXES,
     SHORTEST_SECONDS,
     Labels,
     by_stem,
     intake_jobs,
     pair_up,
     refused_jobs,
-    with_suffix,
     without_twins,
 )
 from training.jobs import Job
@@ -43,11 +41,12 @@ def maps_jobs(root: Path, split: Split) -> list[Job]:
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected audio files, each with a .tsv of its notes beside it")
-    audio = with_suffix(root.iterdir(), AUDIO_SUFFIXES)
-    pairs, alone = pair_up(by_stem(audio, with_suffix(root.iterdir(), {".tsv"})))
+    groups = by_stem(root.iterdir(), root.iterdir(), {".tsv"})
+    pairs, alone = pair_up(groups)
     sources, twins = without_twins(pairs)
     if not sources:
-        raise DataError(f"{root}: {len(audio)} recordings, and none has a .tsv of its notes beside it")
+        n_audio = sum(len(audio) for audio, _ in groups.values())
+        raise DataError(f"{root}: {n_audio} recordings, and none has a .tsv of its notes beside it")
     return [*intake_jobs(sources, read_maps_labels, origin="MAPS", split=split), *refused_jobs(alone | twins)]
 
 

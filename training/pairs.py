@@ -10,13 +10,11 @@ from pathlib import Path
 
 from training.errors import DataError
 from training.intake import (
-    AUDIO_SUFFIXES,
     Source,
     by_stem,
     intake_jobs,
     pair_up,
     refused_jobs,
-    with_suffix,
     without_twins,
 )
 from training.jobs import Job, alone_in
@@ -93,9 +91,8 @@ def find_pairs(root: Path) -> tuple[list[Source], dict[str, str]]:
     together within each.
     """
     files, unread = walk(root)
-    audio, midi = with_suffix(files, AUDIO_SUFFIXES), with_suffix(files, MIDI_SUFFIXES)
     groups: dict[str, tuple[list[Path], list[Path]]] = defaultdict(lambda: ([], []))
-    for sounds, labels in by_stem(audio, midi).values():
+    for sounds, labels in by_stem(files, files, MIDI_SUFFIXES).values():
         apart = len(sounds) > 1 or len(labels) > 1
         for folder in sorted({path.parent for path in (*sounds, *labels)}) if apart else [None]:
             here = [[path for path in kind if folder in (None, path.parent)] for kind in (sounds, labels)]

@@ -12,14 +12,12 @@ from pathlib import Path
 from model.note import Note
 from training.errors import DataError
 from training.intake import (
-    AUDIO_SUFFIXES,
     Labels,
     Source,
     by_stem,
     intake_jobs,
     pair_up,
     refused_jobs,
-    with_suffix,
     without_twins,
 )
 from training.jobs import Job
@@ -83,7 +81,7 @@ def find_published(root: Path) -> tuple[list[Source], dict[str, str], set[str]]:
         for folder in (audio, labels):
             if not folder.is_dir():
                 raise DataError(f"{folder}: no such folder; MusicNet's archive unpacks into it (see `download`)")
-        groups = by_stem(with_suffix(audio.iterdir(), AUDIO_SUFFIXES), with_suffix(labels.iterdir(), {".csv"}))
+        groups = by_stem(audio.iterdir(), labels.iterdir(), {".csv"})
         for twice in tests & groups.keys():
             problems[f"{twice} of {audio.name}"] = f"{audio / twice}: lies in the folders for testing, too"
             del groups[twice]

@@ -24,7 +24,6 @@ def admission(settings: Settings, caller: Caller, model: ModelEntry) -> Callable
         if caller.submitter is not None:
             refuse_beyond(settings, usage_of(session, caller.submitter))
         if model.stored is not None and session.get(AddedModel, model.name) is None:
-            message = "was removed just now"
-            raise InvalidRequest(f"model: {message}", errors=[{"field": "model", "message": message}])
+            raise InvalidRequest.of("model", "was removed just now")
 
     return admit

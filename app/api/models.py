@@ -144,7 +144,7 @@ def choose_default(
     """Choose the model of those jobs that name none. Needs a key with the scope admin, where keys are asked for."""
     catalogue = context.models.catalogue()
     if catalogue.get(choice.default) is None:
-        raise _wrong("default", f"there is no such model; there are {catalogue.names()}")
+        raise InvalidRequest.of("default", f"there is no such model; there are {catalogue.names()}")
     context.models.added.choose_default(choice.default)
     return list_models(context)
 
@@ -166,7 +166,7 @@ def _store(context: Context, file: UploadFile, metadata: ModelMetadata, added_by
     stored = context.storage.put(key, file.file)
     if stored.sha256 != metadata.sha256:
         context.storage.delete(key)
-        raise _wrong("file", f"has SHA-256 {stored.sha256}, the metadata say {metadata.sha256}")
+        raise InvalidRequest.of("file", f"has SHA-256 {stored.sha256}, the metadata say {metadata.sha256}")
     entry = ModelEntry(
         **metadata.model_dump(),
         file=f"{metadata.name}-{stored.sha256[:8]}.safetensors",
@@ -188,7 +188,7 @@ def _read_header(file: UploadFile) -> Header:
     try:
         return read_header(file.file, file.size or 0)
     except HeaderError as error:
-        raise _wrong("file", str(error)) from error
+        raise InvalidRequest.of("file", str(error)) from error
     finally:
         file.file.seek(0)
 
@@ -204,7 +204,3 @@ def _body(entry: ModelEntry) -> ModelBody:
 
 def _exists(name: str) -> ModelExists:
     return ModelExists(f"There is a model {name!r} already, and it is not replaced; choose another name.")
-
-
-def _wrong(field: str, message: str) -> InvalidRequest:
-    return InvalidRequest(f"{field}: {message}", errors=[{"field": field, "message": message}])

@@ -254,7 +254,7 @@ def _see_that_it_may_be_saved(job: Job, wanted: NotesRequest, if_match: str | No
         if note.offset > longest:
             message = f"lies outside the recording, which ends at {longest - OVERHANG_SECONDS:.3f} s"
             field = f"notes.{index}.offset"
-            raise InvalidRequest(f"{field}: {message}", errors=[{"field": field, "message": message}])
+            raise InvalidRequest.of(field, message)
 
 
 def _saved(job: Job, request_id: str, outcome: str) -> VersionSaved:

@@ -30,6 +30,7 @@ from app.errors import (
     problem_type,
 )
 from app.storage.interface import StoreAwayError
+from app.validation import fault_in_words
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ def _invalid(request: Request, error: Exception) -> ProblemResponse:
 
 def _field_error(error: dict[str, Any]) -> dict[str, str]:
     place = [str(part) for part in error["loc"][1:] if not str(part).startswith("function-")]
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = fault_in_words(error)
     if error["type"] == "extra_forbidden":
         message = "is not a known field"
     if "Expected UploadFile" in message:

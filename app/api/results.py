@@ -95,7 +95,7 @@ def piano_roll(
     """Download the notes with onset, offset (s), pitch, velocity, confidence and instrument as JSON."""
     if frames and version != "0":
         message = "an edited version has none; leave `version` out"
-        raise InvalidRequest(f"frames: {message}", errors=[{"field": "frames", "message": message}])
+        raise InvalidRequest.of("frames", message)
     return result_response(request, context, job, "piano-roll-frames.json" if frames else PIANO_ROLL, version=version)
 
 

@@ -24,6 +24,7 @@ from app.jobs.versions import Version
 from app.notation import DESCRIPTION, MUSICXML, MXL, PDF, QUANTIZED_MIDI, SCORE_FACTS, Notation, page_file
 from app.queue import send_score
 from app.storage.interface import NotStoredError, score_key
+from app.validation import fault_in_words
 
 router = APIRouter(
     prefix="/v1/transcriptions/{job_id}", tags=["score"], dependencies=[Depends(refuse_other_query_fields)]
@@ -86,9 +87,7 @@ def notation_asked(
     try:
         return Notation.model_validate(given)
     except ValidationError as error:
-        wrong = [
-            {"field": str(one["loc"][0]), "message": one["msg"].removeprefix("Value error, ")} for one in error.errors()
-        ]
+        wrong = [{"field": str(one["loc"][0]), "message": fault_in_words(one)} for one in error.errors()]
         detail_text = "; ".join(f"{one['field']}: {one['message']}" for one in wrong)
         raise InvalidRequest(detail_text, errors=wrong) from error
 
@@ -123,7 +122,7 @@ async def midi(
     if notation != Notation():
         message = "only a quantized file has a score; add quantized=true"
         field = next(iter(notation.model_dump(exclude_defaults=True)))
-        raise InvalidRequest(f"{field}: {message}", errors=[{"field": field, "message": message}])
+        raise InvalidRequest.of(field, message)
     return await run_in_threadpool(result_response, request, context, job, "notes.mid", version=version)
 
 
@@ -212,7 +211,7 @@ def _see_that_it_lies_within(job: Job, notation: Notation) -> None:
     # What a player's clock says at the end may be a little more.
     if notation.first_downbeat is not None and notation.first_downbeat > duration + OVERHANG_SECONDS:
         message = f"lies outside the recording, which ends at {duration:.3f} s"
-        raise InvalidRequest(f"first_downbeat: {message}", errors=[{"field": "first_downbeat", "message": message}])
+        raise InvalidRequest.of("first_downbeat", message)
 
 
 def _facts(context: Context, job_id: str, version: Version, notation: Notation) -> dict[str, Any] | None:

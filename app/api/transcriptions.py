@@ -230,13 +230,13 @@ def _chosen_model(context: Context, name: str | None) -> ModelEntry:
     model = catalogue.get(name)
     if model is None:
         message = f"there is no such model; there are {catalogue.names()}"
-        raise InvalidRequest(f"model: {message}", errors=[{"field": "model", "message": message}])
+        raise InvalidRequest.of("model", message)
     return model
 
 
 def _store(context: Context, job_id: str, file: UploadFile) -> Stored:
     if file.size == 0:
-        raise InvalidRequest("file: is empty", errors=[{"field": "file", "message": "is empty"}])
+        raise InvalidRequest.of("file", "is empty")
     if (file.size or 0) > context.settings.max_upload_bytes:
         raise too_large(context.settings.max_upload_bytes)
     return context.storage.put(audio_key(job_id), file.file)
@@ -301,5 +301,5 @@ def _read_token(token: str) -> tuple[datetime, str] | None:
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError, binascii.Error) as error:
         message = "is not a token of this list"
-        raise InvalidRequest(f"page_token: {message}", errors=[{"field": "page_token", "message": message}]) from error
+        raise InvalidRequest.of("page_token", message) from error
     return moment, job_id

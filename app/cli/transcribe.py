@@ -14,6 +14,7 @@ from app.catalogue import CatalogueError, ModelEntry, file_of, load_catalogue
 from app.file_names import clean_name, stem
 from app.options import HearingRequest, Options
 from app.settings import Settings
+from app.validation import fault_in_words
 from app.worker.confined.decoder import AudioDecoder, build_audio_decoder
 from model.audio import AudioLimits
 from model.errors import ModelError
@@ -156,10 +157,7 @@ def _resolve(entry: ModelEntry, options: dict[str, float | str | None]) -> Optio
     try:
         return HearingRequest.model_validate(options).resolve(entry.decoding)
     except ValidationError as error:
-        wrong = [
-            f"{'.'.join(map(str, one['loc'])) or 'options'}: {one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors()
-        ]
+        wrong = [f"{'.'.join(map(str, one['loc'])) or 'options'}: {fault_in_words(one)}" for one in error.errors()]
         raise UsageError("; ".join(wrong)) from error
 
 

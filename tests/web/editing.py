@@ -73,6 +73,11 @@ def alone(notes: list[dict[str, Any]]) -> dict[str, Any]:
     )
 
 
+def delete(page: Page, note: dict[str, Any]) -> None:
+    page.mouse.click(*point(page, *middle(note)))
+    page.keyboard.press("Delete")
+
+
 def changed(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
     """What went and what came."""
     return [note for note in before if note not in after], [note for note in after if note not in before]
@@ -84,5 +89,4 @@ def expect_saved(page: Page, number: int) -> None:
 
 
 def begin_and_delete_one(page: Page, job: dict[str, Any]) -> None:
-    page.mouse.click(*point(page, *middle(alone(begin(page, job)))))
-    page.keyboard.press("Delete")
+    delete(page, alone(begin(page, job)))

@@ -7,14 +7,13 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.app.service import read, wait_for
-from tests.web.editing import EDITED, alone, begin, begin_and_delete_one, expect_saved, middle, notes_of, point
+from tests.web.editing import EDITED, alone, begin, begin_and_delete_one, delete, expect_saved, middle, notes_of, point
 from tests.web.steps import open_job, shown_notes
 
 
 def test_what_somebody_else_saved_is_not_overwritten(page: Page, client: httpx.Client, own_job: dict[str, Any]) -> None:
     before = begin(page, own_job)
-    page.mouse.click(*point(page, *middle(alone(before))))
-    page.keyboard.press("Delete")
+    delete(page, alone(before))
     answer = client.put(own_job["links"]["notes"], json={"notes": before[:3]}, headers={"If-Match": "*"})
     assert answer.status_code == 200
     page.locator("#save").click()
@@ -28,8 +27,7 @@ def test_what_somebody_else_saved_is_not_overwritten(page: Page, client: httpx.C
 
 def test_edits_wait_while_another_recording_is_open(page: Page, job: dict[str, Any], own_job: dict[str, Any]) -> None:
     before = begin(page, own_job)
-    page.mouse.click(*point(page, *middle(alone(before))))
-    page.keyboard.press("Delete")
+    delete(page, alone(before))
     open_job(page, job)
     assert shown_notes(page) == job["result"]["n_notes"]
     open_job(page, own_job)
@@ -42,8 +40,7 @@ def test_tuning_waits_for_the_edits_and_then_shows_what_is_found(
     page: Page, client: httpx.Client, own_job: dict[str, Any]
 ) -> None:
     before = begin(page, own_job)
-    page.mouse.click(*point(page, *middle(alone(before))))
-    page.keyboard.press("Delete")
+    delete(page, alone(before))
     expect(page.locator("#onset_threshold")).to_be_disabled()
     page.locator("#save").click()
     expect_saved(page, 1)
@@ -138,8 +135,7 @@ def test_nothing_is_done_to_notes_that_are_still_seen_while_others_come(page: Pa
     page.route("**/piano-roll*", lambda route: held.append(route))
     with page.expect_request("**/piano-roll*"):
         page.locator("#version").select_option("As found")
-    page.mouse.click(*point(page, *middle(alone(before))))
-    page.keyboard.press("Delete")
+    delete(page, alone(before))
     page.locator("#add-note").click()
     expect(page.locator(".edit-bar")).to_contain_text("Nothing selected")
     expect(page.locator("#save")).to_be_disabled()
@@ -157,8 +153,7 @@ def test_edits_are_not_taken_for_those_of_a_recording_whose_notes_do_not_come(
     page: Page, client: httpx.Client, job: dict[str, Any], own_job: dict[str, Any]
 ) -> None:
     before = begin(page, own_job)
-    page.mouse.click(*point(page, *middle(alone(before))))
-    page.keyboard.press("Delete")
+    delete(page, alone(before))
     page.route(f"**/{job['id']}/piano-roll*", lambda route: route.fulfill(status=503, body=""))
     page.goto(f"/#/jobs/{job['id']}")
     expect(page.locator(".result [role=alert]")).to_be_visible()
@@ -257,8 +252,7 @@ def test_a_version_that_was_saved_elsewhere_can_be_chosen_and_is_not_overwritten
     page: Page, client: httpx.Client, own_job: dict[str, Any]
 ) -> None:
     before = begin(page, own_job)
-    page.mouse.click(*point(page, *middle(alone(before))))
-    page.keyboard.press("Delete")
+    delete(page, alone(before))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/versions") else None)
     answer = client.put(own_job["links"]["notes"], json={"notes": before[:3]}, headers={"If-Match": "*"})
