@@ -13,7 +13,7 @@ from redis import Redis, RedisError
 log = logging.getLogger(__name__)
 
 FORGOTTEN_AFTER = 86_400
-BEAT_SECONDS = 2.0
+BEAT_SECONDS = 0.5  # engraving keeps this thread from its turn for seconds
 SWEEPER = "sweeper"  # not a queue: its rounds are noted like the consumption of one
 
 

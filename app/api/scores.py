@@ -31,7 +31,8 @@ router = APIRouter(
 )
 
 LARGEST_FACTS = 1 << 22
-# A score may be forgotten for others, or lose its version to a new decoding, between being made and being read.
+# A score may be forgotten for others, or lose its version to a new decoding, between being made and being read; and a
+# worker may die while it writes one.
 TRIES = 3
 MOST_PAGES = 9999
 
@@ -195,6 +196,7 @@ async def score_response(
                 request_id,
                 *(send_score, context.celery, job.id, request_id, chosen.revision, notation.message()),
                 seconds=context.settings.score_seconds,
+                tries=TRIES,
             )
             if outcome == "failed":
                 raise InternalProblem("The score could not be written.")
