@@ -36,7 +36,6 @@ def listening(program: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.timeout(60)
 def test_no_moment_is_a_bad_one_to_be_asked() -> None:
     """Asked in the midst of waiting, a thousand times; a handler that took a lock would soon wait for itself."""
     with listening(WAIT_OFTEN) as process:
