@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     score_seconds: float = Field(60.0, gt=0, description="Longest wait for a score before 503 is answered.")
     limit_requests: int = Field(600, ge=0, description="Requests of one caller in a minute; 0 is without limit.")
     limit_jobs: int = Field(1000, ge=0, description="Jobs of one caller that wait or run; 0 is without limit.")
+    limit_streams: int = Field(
+        100, ge=0, description="Event streams of one caller that one API process holds open; 0 is without limit."
+    )
     limit_queued_minutes: float = Field(
         6000.0, ge=0, description="Minutes of audio of one caller that wait; 0 is without limit."
     )

@@ -9,6 +9,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from sqlalchemy import Engine
 
+from app.api.limits import OpenStreams
 from app.connections import open_async_redis, open_redis
 from app.database import open_database, session_factory
 from app.jobs.lanes import Lanes
@@ -42,6 +43,7 @@ class Context:
     redis: Redis
     async_redis: AsyncRedis
     replies: AsyncRedis  # apart from the streams, each of which holds a connection
+    streams: OpenStreams
     celery: Celery
     tracing: Tracing
 
@@ -61,6 +63,7 @@ def build_context(settings: Settings) -> Context:
         redis=open_redis(settings),
         async_redis=open_async_redis(settings, longest_wait=STREAM_WAIT_SECONDS),
         replies=open_async_redis(settings, longest_wait=max(settings.decode_seconds, settings.score_seconds)),
+        streams=OpenStreams(settings.limit_streams),
         celery=build_celery(settings),
         tracing=open_tracing("api"),
     )

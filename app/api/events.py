@@ -58,7 +58,8 @@ async def events(
     """Follow a job: `progress` events with its present state first, and one `finished` event at the end."""
     if job.status in TERMINAL and await _has_seen_all(context, job, last_event_id):
         return Response(status_code=HTTP_204_NO_CONTENT, headers=HEADERS)
-    return StreamingResponse(_stream(context, caller, job, last_event_id), media_type=MEDIA_TYPE, headers=HEADERS)
+    context.streams.refuse_more(caller.submitter)
+    return StreamingResponse(_counted(context, caller, job, last_event_id), media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 async def _has_seen_all(context: Context, job: Job, last_id: str | None) -> bool:
@@ -69,6 +70,12 @@ async def _has_seen_all(context: Context, job: Job, last_id: str | None) -> bool
     except RedisError:
         return False
     return last is not None and last[0] == last_id and is_terminal(last[1])
+
+
+async def _counted(context: Context, caller: Caller, job: Job, last_id: str | None) -> AsyncIterator[str]:
+    with context.streams.one(caller.submitter):
+        async for message in _stream(context, caller, job, last_id):
+            yield message
 
 
 async def _stream(context: Context, caller: Caller, job: Job, last_id: str | None) -> AsyncIterator[str]:

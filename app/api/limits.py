@@ -1,4 +1,4 @@
-"""How much one caller may take up: requests in a minute, waiting jobs, minutes of audio, bytes.
+"""How much one caller may take up: requests in a minute, open streams, waiting jobs, minutes of audio, bytes.
 
 Requests are counted in Redis, so that several API processes count together; where it is away, nobody is refused for it.
 The rest is read from the job table.
@@ -7,6 +7,9 @@ The rest is read from the job table.
 import logging
 import math
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from limits import RateLimitItemPerMinute
@@ -30,6 +33,7 @@ WINDOW_SECONDS = 60
 PAUSE_SECONDS = 5.0
 # A job of the queue is done about so often; nobody knows better.
 QUEUE_RETRY_SECONDS = 30
+STREAM_RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,31 @@ def too_many_requests(standing: Standing) -> TooManyRequests:
     """The refusal of a caller that asks too often."""
     detail = f"More than {standing.quota} requests within {WINDOW_SECONDS} s; wait {standing.reset_seconds} s."
     return TooManyRequests(detail, policy=REQUESTS, retry_after=standing.reset_seconds)
+
+
+class OpenStreams:
+    """Counts the event streams that this process holds open for each caller."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str | None] = Counter()
+
+    def refuse_more(self, submitter: str | None) -> None:
+        """See that a caller may open another. Raises TooManyRequests."""
+        if self._most and submitter is not None and self._open[submitter] >= self._most:
+            detail = f"{self._most} event streams of yours are open, which is as many as may be; end some first."
+            raise TooManyRequests(detail, policy="streams", retry_after=STREAM_RETRY_SECONDS)
+
+    @contextmanager
+    def one(self, submitter: str | None) -> Iterator[None]:
+        """Count one for as long as it is open."""
+        self._open[submitter] += 1
+        try:
+            yield
+        finally:
+            self._open[submitter] -= 1
+            if not self._open[submitter]:
+                del self._open[submitter]
 
 
 def refuse_beyond(settings: Settings, usage: Usage) -> None:

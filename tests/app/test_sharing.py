@@ -1,5 +1,6 @@
 """Callers share the service: turns go round among them, and nobody takes up more than a caller may."""
 
+import contextlib
 import io
 import struct
 import threading
@@ -32,7 +33,7 @@ from app.lanes import Lane
 from app.schema import migrate
 from app.settings import Settings
 from tests.app.keyed import as_key
-from tests.app.service import Service, repository, running, short_folder, upload
+from tests.app.service import Service, repository, running, short_folder, upload, wait_for
 from tests.app.test_jobs import AUDIO, claim, make_job, revision, stored
 from tests.model.files import encode
 from tests.model.signals import TUNE, TUNE_SECONDS, melody
@@ -258,6 +259,25 @@ def test_waiting_jobs_of_a_key_are_limited(narrow: Service) -> None:
         upload(ben, b"x")
         anna.delete(first["links"]["self"])
         upload(anna, b"x")
+
+
+def test_open_streams_of_a_key_are_limited(redis_url: str) -> None:
+    with running(limited(redis_url, limit_streams="2")) as api, as_key(api, key_of(api)) as anna:
+        events = upload(anna, b"x")["links"]["events"]
+        with anna.stream("GET", events) as first, contextlib.ExitStack() as others:
+            second = others.enter_context(anna.stream("GET", events))
+            lines = [first.iter_lines(), second.iter_lines()]  # to be kept: what is forgotten is closed
+            assert all(next(of_one).startswith("id: ") for of_one in lines)
+            assert "2 event streams of yours are open" in refused(anna.get(events), "streams")["detail"]
+            with as_key(api, key_of(api)) as ben, ben.stream("GET", upload(ben, b"x")["links"]["events"]) as own:
+                assert own.status_code == 200
+            others.close()
+            wait_for(lambda: _opens(anna, events), what="the place of the stream that was closed")
+
+
+def _opens(client: httpx.Client, events: str) -> bool:
+    with client.stream("GET", events) as stream:
+        return stream.status_code == 200
 
 
 def test_waiting_minutes_of_a_key_are_limited(narrow: Service, tune: bytes) -> None:
