@@ -8,6 +8,7 @@ from hypothesis import settings
 from model.checkpoint import save_checkpoint
 from model.network import NetworkConfig, TranscriptionNetwork
 from model.transcriber import Transcriber
+from tests.training.material import write_tune_set
 from tests.training.serving import Server, serving
 
 # How long an example takes says something of the machine, not of the code: the first one loads libraries.
@@ -35,3 +36,10 @@ def small_transcriber(tmp_path: Path) -> Transcriber:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("served")) as running:
         yield running
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    write_tune_set(tmp_path / "data" / "tunes", split="train")
+    write_tune_set(tmp_path / "data" / "check", split="validation")
+    return tmp_path / "data"
