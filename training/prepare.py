@@ -204,6 +204,22 @@ def samples(
 
 
 @app.command()
+def invented(
+    out: Annotated[Path, typer.Option(help="Folder for the notes and their index.csv, as `recorded` takes it.")],
+    instruments: Annotated[int, typer.Option(help="How many; half of them are struck, half are held.", min=1)] = 64,
+    seed: Seed = 0,
+) -> None:
+    """Single notes of instruments that do not exist, their timbres drawn at random, made ready for `recorded`.
+
+    Example: python -m training prepare invented --out data/invented_samples
+    """
+    from training.timbres import invent_instruments  # see recorded
+
+    for name, count in invent_instruments(out, instruments, seed=seed).items():
+        typer.echo(f"{name}: {count} notes")
+
+
+@app.command()
 def replayed(
     source: Annotated[Path, typer.Option(help="A prepared set, whose labels are played again.")],
     piano: Annotated[Path, typer.Option(help="Folder of the Salamander Grand Piano's files, such as D#4v10.ogg.")],

@@ -6,7 +6,7 @@ they hold, such as ``Cs3.mp3`` for the C sharp of the third octave (middle C is 
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +48,39 @@ def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> tuple[di
     DataError
         If an instrument has no file that is named after a note, or none that can be read.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, object]] = []
-    counts: dict[str, int] = {}
     left_out: dict[Path, str] = {}
+    return write_samples(out, _gathered(root, programs, left_out)), left_out
+
+
+def _gathered(
+    root: Path, programs: Mapping[str, int], left_out: dict[Path, str]
+) -> Iterator[tuple[str, int, list[tuple[int, Waveform]]]]:
     for name, program in programs.items():
         notes = read_all(note_files(root / name), left_out)
         if not notes:
             raise DataError(f"{root / name}: no file can be read; {'; '.join(list(left_out.values())[-3:])}")
+        yield name, program, notes
+
+
+def write_samples(out: Path, instruments: Iterable[tuple[str, int, list[tuple[int, Waveform]]]]) -> dict[str, int]:
+    """Write one audio file per instrument, and the index.
+
+    Parameters
+    ----------
+    out : Path
+        Becomes a folder of samples.
+    instruments : iterable of (name, General MIDI program from 0, notes)
+        Each note is a MIDI pitch and its audio, (n,), at the prepared rate.
+
+    Returns
+    -------
+    dict of str to int
+        How many notes each instrument has.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, object]] = []
+    counts: dict[str, int] = {}
+    for name, program, notes in instruments:
         start = 0.0
         for pitch, audio in notes:
             seconds = len(audio) / SAMPLE_RATE
@@ -68,7 +93,7 @@ def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> tuple[di
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
         table.writerows(rows)
-    return counts, left_out
+    return counts
 
 
 def read_all(paths: Iterable[Path], left_out: dict[Path, str]) -> list[tuple[int, Waveform]]:
