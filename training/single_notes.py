@@ -8,6 +8,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import soundfile
@@ -22,6 +23,8 @@ NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 ACCIDENTALS = {"s": 1, "#": 1, "b": -1, "": 0}
 COLUMNS = ("instrument", "program", "pitch_midi", "dynamic", "length_code", "start_s", "duration_s", "onset_s")
 DYNAMIC = "mezzo-forte"  # nothing is said of it
+# Name, General MIDI program from 0, and of each note the MIDI pitch and the audio, (n,), at the prepared rate.
+InstrumentNotes: TypeAlias = tuple[str, int, list[tuple[int, Waveform]]]
 
 
 def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> tuple[dict[str, int], dict[Path, str]]:
@@ -52,9 +55,7 @@ def gather_notes(root: Path, programs: Mapping[str, int], out: Path) -> tuple[di
     return write_samples(out, _gathered(root, programs, left_out)), left_out
 
 
-def _gathered(
-    root: Path, programs: Mapping[str, int], left_out: dict[Path, str]
-) -> Iterator[tuple[str, int, list[tuple[int, Waveform]]]]:
+def _gathered(root: Path, programs: Mapping[str, int], left_out: dict[Path, str]) -> Iterator[InstrumentNotes]:
     for name, program in programs.items():
         notes = read_all(note_files(root / name), left_out)
         if not notes:
@@ -62,15 +63,14 @@ def _gathered(
         yield name, program, notes
 
 
-def write_samples(out: Path, instruments: Iterable[tuple[str, int, list[tuple[int, Waveform]]]]) -> dict[str, int]:
+def write_samples(out: Path, instruments: Iterable[InstrumentNotes]) -> dict[str, int]:
     """Write one audio file per instrument, and the index.
 
     Parameters
     ----------
     out : Path
         Becomes a folder of samples.
-    instruments : iterable of (name, General MIDI program from 0, notes)
-        Each note is a MIDI pitch and its audio, (n,), at the prepared rate.
+    instruments : iterable of InstrumentNotes
 
     Returns
     -------

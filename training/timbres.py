@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.arrange import Rng
 from training.prepared import SAMPLE_RATE, Waveform
-from training.single_notes import write_samples
+from training.single_notes import InstrumentNotes, write_samples
 
 MOST_PARTIALS = 40
 HIGHEST_HZ = 7600.0
@@ -114,7 +114,7 @@ def invent_instruments(out: Path, n_instruments: int, *, seed: int) -> dict[str,
     return write_samples(out, _invented(n_instruments, seed))
 
 
-def _invented(n_instruments: int, seed: int) -> Iterator[tuple[str, int, list[tuple[int, Waveform]]]]:
+def _invented(n_instruments: int, seed: int) -> Iterator[InstrumentNotes]:
     for number in range(n_instruments):
         rng = np.random.default_rng([seed, number])
         timbre = draw_timbre(rng, struck=number % 4 < 2)
