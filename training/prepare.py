@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 Out = Annotated[Path, typer.Option(help="Folder of prepared sets; each set becomes a folder in it.")]
 Workers = Annotated[int, typer.Option(help="Processes; 0 takes one per core.", min=0)]
-Seed = Annotated[int, typer.Option(help="Of all random choices; the same seed makes the same set.")]
+Seed = Annotated[int, typer.Option(help="Of all random choices; the same seed makes the same set.", min=0)]
 
 
 @app.command()
@@ -65,7 +65,7 @@ def pairs(
     name: Annotated[str, typer.Option(help="The sets become NAME_train, NAME_validation and NAME_test.")] = "pairs",
     validation: Annotated[float, typer.Option(help="Share of the pieces for validation.", min=0, max=1)] = 0.1,
     test: Annotated[float, typer.Option(help="Share of the pieces for testing.", min=0, max=1)] = 0.1,
-    seed: Annotated[int, typer.Option(help="Which pieces are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which pieces are drawn.", min=0)] = 0,
     by_folder: Annotated[
         bool, typer.Option("--by-folder", help="ROOT holds folders train, validation and test, which are the splits.")
     ] = False,

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from training import prepare
 from training.prepared import SAMPLE_RATE
 from training.samples import instrument_names, load_voices, rms
 from training.timbres import PROGRAMS, draw_timbre, invent_instruments, sound
@@ -40,3 +42,10 @@ def test_struck_notes_die_away_and_held_ones_do_not(number: int) -> None:
     )
     assert struck[40] < 0.5 * struck[1]
     assert held[40] > 0.5 * held[4]
+
+
+def test_a_seed_below_nought_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(prepare.app, ["invented", "--out", str(tmp_path / "out"), "--seed", "-1"])
+    assert result.exit_code == 2
+    assert "'--seed': Input should be greater than or equal to 0" in result.output
+    assert not (tmp_path / "out").exists()
