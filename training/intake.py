@@ -9,6 +9,7 @@ line that is no note, a note that begins after the audio ends. What is merely of
 left out of the labels (`Labels.remarks`).
 """
 
+import hashlib
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ from training.prepared import SAMPLE_RATE, Json, Recording, Split, Waveform, sha
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".w64", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm", ".mka"}
 )
+UNCOMPRESSED = frozenset({".wav", ".w64", ".aif", ".aiff"})
+BLOCK_FRAMES = 1 << 16
 LIMITS = AudioLimits(max_seconds=float("inf"), max_channels=64)
 SILENCE = 1 / 32768  # nothing below this is left in 16 bits
 SHORTEST_SECONDS = 0.02
@@ -115,22 +118,37 @@ def by_stem(
     return groups
 
 
-def without_twins(sources: Iterable[Source]) -> tuple[list[Source], dict[str, str]]:
-    """Keep the first of several recordings that are the same file; only files of one size are read to find out.
+def without_twins(sources: Sequence[Source]) -> tuple[list[Source], dict[str, str]]:
+    """Keep the first of several recordings that are the same audio; only files of one size are read to find out.
 
     Two copies in different splits would be heard in training and asked for in testing.
     """
     of_size: dict[int, list[Source]] = defaultdict(list)
-    kept, problems = [], {}
     for source in sources:
-        rivals = of_size[source.audio.stat().st_size]
-        twin = next((one for one in rivals if sha256_of(one.audio) == sha256_of(source.audio)), None)
-        if twin is not None:
-            problems[source.id] = f"{source.audio}: the same audio as {twin.audio}"
-            continue
-        rivals.append(source)
-        kept.append(source)
-    return kept, problems
+        of_size[source.audio.stat().st_size].append(source)
+    problems = {}
+    for rivals in of_size.values():
+        if len(rivals) > 1:
+            first: dict[str, Source] = {}
+            for source in rivals:
+                twin = first.setdefault(sha256_of_samples(source.audio), source)
+                if twin is not source:
+                    problems[source.id] = f"{source.audio}: the same audio as {twin.audio}"
+    return [source for source in sources if source.id not in problems], problems
+
+
+def sha256_of_samples(audio: Path) -> str:
+    """SHA-256 of uncompressed samples without their header, which may hold when it was written; else of the file."""
+    if audio.suffix.lower() in UNCOMPRESSED:
+        digest = hashlib.sha256()
+        try:
+            with soundfile.SoundFile(audio) as file:
+                for block in file.blocks(BLOCK_FRAMES, dtype="float32"):
+                    digest.update(block.tobytes())
+            return digest.hexdigest()
+        except soundfile.LibsndfileError:  # no audio, which is told when it is taken in
+            pass
+    return sha256_of(audio)
 
 
 def refused_jobs(problems: Mapping[str, str]) -> list[Job]:

@@ -180,6 +180,9 @@ def test_endings_in_capitals_and_of_every_kind_are_found(tmp_path: Path, kind: K
 def test_the_same_audio_twice_counts_once(tmp_path: Path, kind: Kind) -> None:
     first, _ = kind.add(tmp_path / "in", GOOD)
     second, _ = kind.add(tmp_path / "in", BAD)
+    written = second.read_bytes()
+    stamp = written.index(b"PEAK") + 12  # seconds since 1970, in the header of a float WAV
+    second.write_bytes(written[:stamp] + bytes([written[stamp] ^ 1]) + written[stamp + 1 :])
     outcome = kind.prepare(tmp_path / "in", tmp_path / "out")
     assert len(outcome.made) == 1
     [why] = outcome.failed.values()
