@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from os import SEEK_END
 from types import TracebackType
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 import av
 import numpy as np
@@ -108,7 +108,8 @@ class AudioSource(Protocol):
         """Mono blocks of shape (samples,)."""
 
 
-class _Given(NamedTuple):
+@dataclass(slots=True)
+class _Given:
     """How far a stream was given out, in seconds of its clock: where it began, its end by the clock and by count."""
 
     since: float
@@ -215,13 +216,14 @@ class AudioReader(AbstractContextManager["AudioReader"]):
         begin, length = frame.time, frame.samples / frame.sample_rate
         if begin is None:
             return 0.0
-        if self._given is None or begin < self._given.by_count - LONGEST_STEP_BACK:
-            self._given = _Given(begin, begin, begin)
         given = self._given
-        gap = min(begin - given.by_clock, begin - given.by_count)
+        if given is None or begin < given.by_count - LONGEST_STEP_BACK:
+            given = self._given = _Given(begin, begin, begin)
+        gap = begin - max(given.by_clock, given.by_count)
         if not LEAST_GAP_SECONDS < gap <= max(SURE_GAP_SECONDS, given.by_count - given.since):
             gap = 0.0
-        self._given = _Given(given.since, begin + length, given.by_count + gap + length)
+        given.by_clock = begin + length
+        given.by_count += gap + length
         self._missing += gap
         return gap
 
