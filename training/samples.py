@@ -30,6 +30,7 @@ DYNAMICS: dict[str, float] = {
     "fortissimo": 114,
     "cresc-decresc": 80,
 }
+INDEX = "index.csv"
 LATEST_ONSET = 0.3  # a note whose attack was found later than this was found wrongly
 # Below its loudest moment by this much a note counts as over: what remains of a bowed or blown one is the room, while a
 # plucked string is still heard as itself.
@@ -128,7 +129,7 @@ def load_voices(root: Path, instruments: tuple[str, ...], takes: tuple[int, ...]
 def read_index(root: Path) -> list[dict[str, str]]:
     """Read the index of a folder of samples."""
     try:
-        with (root / "index.csv").open(newline="") as file:
+        with (root / INDEX).open(newline="") as file:
             return list(csv.DictReader(file))
     except OSError as error:
         raise DataError(f"{root}: the index of the samples cannot be read: {error}") from error

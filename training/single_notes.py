@@ -6,6 +6,7 @@ they hold, such as ``Cs3.mp3`` for the C sharp of the third octave (middle C is 
 
 import csv
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -15,8 +16,9 @@ import soundfile
 
 from training.errors import DataError
 from training.intake import AUDIO_SUFFIXES, read_any_rate, unreadable, with_suffix
+from training.jobs import alone_in
 from training.prepared import SAMPLE_RATE, Waveform
-from training.samples import attack
+from training.samples import INDEX, attack
 
 NOTE_NAME = re.compile(r"([A-G])(s|#|b|)(-?\d)")
 NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -64,7 +66,7 @@ def _gathered(root: Path, programs: Mapping[str, int], left_out: dict[Path, str]
 
 
 def write_samples(out: Path, instruments: Iterable[InstrumentNotes]) -> dict[str, int]:
-    """Write one audio file per instrument, and the index.
+    """Write one audio file per instrument, and the index; what was in the folder stays until all is written.
 
     Parameters
     ----------
@@ -76,8 +78,30 @@ def write_samples(out: Path, instruments: Iterable[InstrumentNotes]) -> dict[str
     -------
     dict of str to int
         How many notes each instrument has.
+
+    Raises
+    ------
+    DataError
+        If another process is at work in the folder.
     """
     out.mkdir(parents=True, exist_ok=True)
+    with alone_in(out):
+        part = out / ".part"
+        shutil.rmtree(part, ignore_errors=True)  # of one that was killed
+        part.mkdir()
+        try:
+            counts = _write(part, instruments)
+            # The index goes first and comes last: without it a folder is refused, so that no mixture of two is read.
+            (out / INDEX).unlink(missing_ok=True)
+            for name in counts:
+                (part / f"{name}.flac").replace(out / f"{name}.flac")
+            (part / INDEX).replace(out / INDEX)
+        finally:
+            shutil.rmtree(part)
+    return counts
+
+
+def _write(out: Path, instruments: Iterable[InstrumentNotes]) -> dict[str, int]:
     rows: list[dict[str, object]] = []
     counts: dict[str, int] = {}
     for name, program, notes in instruments:
@@ -89,7 +113,7 @@ def write_samples(out: Path, instruments: Iterable[InstrumentNotes]) -> dict[str
             start += seconds
         soundfile.write(out / f"{name}.flac", np.concatenate([audio for _, audio in notes]), SAMPLE_RATE)
         counts[name] = len(notes)
-    with (out / "index.csv").open("w", newline="") as file:
+    with (out / INDEX).open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
         table.writerows(rows)

@@ -1,5 +1,6 @@
 """Invented instruments."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from training import prepare
+from training.errors import DataError
+from training.jobs import alone_in
 from training.prepared import SAMPLE_RATE
 from training.samples import instrument_names, load_voices, rms
+from training.single_notes import InstrumentNotes, write_samples
 from training.timbres import PROGRAMS, draw_timbre, invent_instruments, sound
 
 TENTH = SAMPLE_RATE // 10
@@ -42,6 +46,25 @@ def test_struck_notes_die_away_and_held_ones_do_not(number: int) -> None:
     )
     assert struck[40] < 0.5 * struck[1]
     assert held[40] > 0.5 * held[4]
+
+
+def test_notes_that_cannot_all_be_written_leave_those_that_were_there(tmp_path: Path) -> None:
+    invent_instruments(tmp_path, 1, seed=1)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert before.keys() == {"struck00.flac", "index.csv"}
+
+    def cut_off() -> Iterator[InstrumentNotes]:
+        yield "struck00", 25, [(60, np.zeros(SAMPLE_RATE, np.float32))]
+        raise DataError("the next cannot be read")
+
+    with pytest.raises(DataError, match="the next"):
+        write_samples(tmp_path, cut_off())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_two_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    with alone_in(tmp_path), pytest.raises(DataError, match="another prepare is at work"):
+        invent_instruments(tmp_path, 1, seed=1)
 
 
 def test_a_seed_below_nought_is_refused(tmp_path: Path) -> None:
