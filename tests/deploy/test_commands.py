@@ -1,5 +1,7 @@
 """The commands that containers and units are made of: preflight, health, the table of settings."""
 
+import re
+
 import pytest
 from redis import Redis
 
@@ -67,7 +69,9 @@ def test_health_is_seen_in_what_was_consumed(
     if part != SWEEPER:
         begin_canary(redis, part, seconds=30)
         assert health(settings, part) == DEAF  # type: ignore[arg-type]
-    assert "has not worked for 300 s" in capsys.readouterr().err
+    said = re.search(r"has not worked for (\d+) s", capsys.readouterr().err)
+    assert said is not None
+    assert 300 <= int(said[1]) < 360  # the minute is for a busy machine
 
 
 def test_a_worker_is_not_blamed_for_a_redis_that_is_away(capsys: pytest.CaptureFixture[str]) -> None:
