@@ -53,8 +53,12 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(
         "main()\n"
     )
     arguments = ["fit", "--config", tmp_path / "config.json", "--data", data, "--run", killed]
+    # Sums are rounded otherwise on another number of threads, and other tests may have set that of this process.
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     ended = subprocess.run(
-        [sys.executable, "-c", kill_at_step_6, *arguments, "--device", "cpu", "--workers", "0"], capture_output=True
+        [sys.executable, "-c", kill_at_step_6, *arguments, "--device", "cpu", "--workers", "0"],
+        capture_output=True,
+        env={**os.environ, **threads},
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     assert torch.load(killed / LAST)["step"] == 3
