@@ -1,8 +1,8 @@
 """A run of `prepare` that is killed: its processes end, and the next run goes on to the same set."""
 
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -38,17 +38,27 @@ def prepare(root: Path, out: Path) -> str:
 
 def test_a_killed_run_leaves_no_process_and_the_next_goes_on(tmp_path: Path) -> None:
     write_recordings(tmp_path / "in")
-    command = [sys.executable, "-m", "training", "prepare", "maps", "--workers", "2"]
-    command += ["--root", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     train = tmp_path / "out" / "maps_train"
-    while not read_manifest(train):
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.005)
-    process.kill()
-    process.communicate(timeout=60)  # its output ends when the last process that could write to it has ended
+    # By itself, so that a machine that is busy does not let it come to its end first; its processes are at work then.
+    killed_after_the_second = (
+        "import os, signal\n"
+        "from training import jobs\n"
+        "from training.cli import main\n"
+        "write = jobs.write_manifest\n"
+        "def write_and_die(folder, recordings, left_out):\n"
+        "    write(folder, recordings, left_out)\n"
+        "    if len(recordings) == 2:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "jobs.write_manifest = write_and_die\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", killed_after_the_second, "prepare", "maps", "--workers", "2"]
+    command += ["--root", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    # Its output ends when the last process that could write to it has ended.
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stdout.decode()
     made = len(read_manifest(train))
-    assert 0 < made < COUNT - 1
+    assert made == 2
 
     said = prepare(tmp_path / "in", tmp_path / "out")
     assert f"{made} were there" in said
