@@ -154,8 +154,8 @@ def run_all(folder: Path, jobs: Sequence[Job], workers: int, keep: Callable[[str
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
-        futures: dict[Future[Recording | str], str] = {pool.submit(attempt, job, folder): job.id for job in jobs}
-        try:
+        try:  # a process may be killed before all jobs were handed over
+            futures: dict[Future[Recording | str], str] = {pool.submit(attempt, job, folder): job.id for job in jobs}
             for future in as_completed(futures):
                 keep(futures[future], future.result())
         except BrokenExecutor as error:
