@@ -3,17 +3,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
 
 from model.checkpoint import save_checkpoint
 from model.network import NetworkConfig, TranscriptionNetwork
 from model.transcriber import Transcriber
 from tests.training.material import write_tune_set
 from tests.training.serving import Server, serving
-
-# How long an example takes says something of the machine, not of the code: the first one loads libraries.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 SMALL = NetworkConfig(
     fine_channels=4, pitch_channels=8, context_projection=1, context_hidden=8, context_channels=1, pitch_hidden=8
