@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.app.service import Service, finished, read, running, short_folder, upload
 from tests.model.files import encode
@@ -107,6 +107,7 @@ def quartet(client: httpx.Client, own_job: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=PATIENCE_MS)  # a context's own patience is not that of expectations, which is 5 s
     with sync_playwright() as started:
         yield started
 

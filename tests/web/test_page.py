@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.app.service import Service, finished, upload, wait_for
-from tests.web.conftest import PATIENCE_MS
 from tests.web.steps import open_job, position
 
 AXE = "axe-core@4.14.1"
@@ -82,7 +81,7 @@ def test_a_page_that_does_not_come_says_so(context: BrowserContext, module: str)
     tab.route(f"**/page/{module}", lambda route: route.abort("internetdisconnected"))
     tab.goto("/#/jobs/7D63d5w35aS3C24j0uNcRw")
     again = tab.get_by_role("link", name="load it again")
-    expect(again).to_be_visible(timeout=PATIENCE_MS)
+    expect(again).to_be_visible()
     tab.unroute(f"**/page/{module}")
     again.click()
     expect(tab.get_by_role("button", name="Choose files", exact=True)).to_be_visible()

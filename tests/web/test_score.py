@@ -73,7 +73,7 @@ def test_a_page_that_cannot_be_fetched_is_not_asked_for_without_end(page: Page, 
     n_pages = page.locator(".score-page").count()
     assert 0 < len(asked) <= n_pages
     page.unroute_all()
-    expect(page.locator(FIRST_PAGE).first).to_be_visible(timeout=20_000)
+    expect(page.locator(FIRST_PAGE).first).to_be_visible()
 
 
 def test_a_correction_is_a_new_score(page: Page, job: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def test_a_click_on_a_bar_goes_there_and_the_arrows_go_on(page: Page, job: dict[
 def test_what_sounds_is_lit(page: Page, job: dict[str, Any]) -> None:
     open_score(page, job)
     page.locator(".score-region").press("Space")
-    expect(page.locator(".score-page .note.now").first).to_be_attached(timeout=30_000)
+    expect(page.locator(".score-page .note.now").first).to_be_attached()
     expect(page.locator(NOW)).to_have_count(1)
 
 

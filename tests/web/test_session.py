@@ -36,7 +36,6 @@ def page(browser: Browser, locked: Service) -> Iterator[Page]:
     """A tab of a fresh profile, on the service with keys."""
     with browser.new_context(base_url=locked.url) as context:
         context.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
         tab = context.new_page()
         troubles: list[str] = []
         tab.on("pageerror", lambda error: troubles.append(str(error)))
