@@ -204,12 +204,15 @@ def test_an_interrupted_deletion_is_finished(sweeper: Sweeper, table: JobReposit
 
 
 def test_a_cancelled_job_is_cleaned_once_its_worker_must_have_noticed(
-    sweeper: Sweeper, table: JobRepository, store: Storage
+    settings: Settings, table: JobRepository, store: Storage, redis: Redis
 ) -> None:
     for name, finished in (("just", utc_now()), ("settled", utc_now() - timedelta(minutes=5))):
         table.add(make_job(name, status=Status.CANCELLED, finished_at=finished))
         store.put(audio_key(name), io.BytesIO(b"x"))
-    sweeper.remove_files()
+    patient = settings.model_copy(update={"lease_seconds": 60.0})
+    celery = build_celery(patient)
+    sweeper_of(patient, table, store, redis, celery).remove_files()
+    celery.close()
     assert store.exists(audio_key("just"))
     assert not store.exists(audio_key("settled"))
 
