@@ -51,12 +51,15 @@ def value(found: Numbers, name: str, **labels: str) -> float:
 
 def test_metrics_count_what_happened(watched: Service, ended: dict[str, Any]) -> None:
     with watched.client() as client:
+        # A job is counted a moment after its end stands in the table.
         wait_for(lambda: ("amt_stage_seconds_count", frozenset({("stage", "writing")})) in numbers(client))
+        failed = {"status": "failed", "error_code": "unsupported_format"}
+        wait_for(lambda: value(numbers(client), "amt_jobs_ended_total", **failed) == 1)
         found = numbers(client)
         assert value(found, "amt_jobs", status="succeeded", error_code="") == 1
         assert value(found, "amt_jobs", status="failed", error_code="unsupported_format") == 1
         assert value(found, "amt_jobs_ended_total", status="succeeded", error_code="") == 1
-        assert value(found, "amt_jobs_ended_total", status="failed", error_code="unsupported_format") == 1
+        assert value(found, "amt_jobs_ended_total", **failed) == 1
         for never in ("poisoned", "internal", "out_of_space", "timed_out"):
             assert value(found, "amt_jobs_ended_total", status="failed", error_code=never) == 0
         assert value(found, "amt_sweeper_actions_total", action="recovered") == 0
