@@ -18,7 +18,7 @@ from app.connections import open_redis
 from app.schema import migrate
 from app.settings import Settings
 from app.supervisor.lock import StartError, only_one
-from app.supervisor.part import Part
+from app.supervisor.part import FIRST_PAUSE, Part
 from app.supervisor.redis_server import prepare_redis
 from tests.app.service import Service, running, short_folder, wait_for
 
@@ -186,17 +186,28 @@ def test_a_part_dies_with_its_supervisor(tmp_path: Path) -> None:
     wait_for(lambda: not Path(f"/proc/{children[0]}/cmdline").exists(), seconds=60, what="the child's end")
 
 
-def test_pauses_between_starts_grow() -> None:
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_pauses_between_starts_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("app.supervisor.part.time", clock)
     part = Part("false", ["false"], dict(os.environ), grace=1.0)
-    pauses = []
-    for _ in range(2):
-        part.start()
-        wait_for(lambda: part.death() is not None, seconds=60)
-        begin = time.monotonic()
-        wait_for(lambda: part.start_if_due() or part._process is not None, seconds=60)
-        pauses.append(time.monotonic() - begin)
-        wait_for(lambda: part.death() is not None, seconds=60)
-    assert pauses[0] < pauses[1]
+    part.start()
+    for pause in (FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE):
+        wait_for(lambda: part.death() is not None)
+        for passed, is_up in ((0.9, False), (0.2, True)):
+            clock.now += passed * pause
+            part.start_if_due()
+            assert (part._process is not None) is is_up, pause
+    part.kill()
 
 
 def test_every_command_has_help() -> None:
