@@ -134,9 +134,17 @@ class Service:
 
     def child(self, *words: str) -> int:
         """Process id of the part whose command line holds these words."""
-        ids = [pid for pid, line in self.processes().items() if all(word in line for word in words)]
-        assert ids, f"no process {words} in {self.processes()}"
-        return min(ids)
+        ids = {pid for pid, line in self.processes().items() if all(word in line for word in words)}
+        # Not the lowest one: a worker's own children are called the same, and ids begin anew at some time.
+        first = [pid for pid in ids if _parent_of(pid) not in ids]
+        assert first, f"no process {words} in {self.processes()}"
+        return first[0]
+
+
+def _parent_of(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return None
 
 
 @contextlib.contextmanager
