@@ -69,7 +69,7 @@ class Service:
 
     def environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("AMT_")}
-        own = {"AMT_VAR": str(self.var), "AMT_PORT": str(self.port), "AMT_THREADS": "1"}
+        own = {"AMT_VAR": str(self.var), "AMT_PORT": str(self.port), "AMT_THREADS": "1", "AMT_DECODE_SECONDS": "60"}
         return clean | own | {f"AMT_{name.upper()}": value for name, value in self.settings.items()}
 
     def configuration(self) -> Settings:
