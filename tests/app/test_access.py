@@ -182,7 +182,7 @@ def test_a_cookie_stands_for_the_key_until_logged_out(locked: Service, browser: 
     assert browser.delete("/v1/session").status_code == 204
     assert "amt_session" not in browser.cookies
     assert browser.get("/v1/transcriptions").status_code == 401
-    again = httpx.get(f"{locked.url}/v1/transcriptions", headers={"Cookie": f"amt_session={stolen}"})
+    again = httpx.get(f"{locked.url}/v1/transcriptions", headers={"Cookie": f"amt_session={stolen}"}, timeout=60)
     problem(again, 401, "unauthorized")
 
 
@@ -236,7 +236,7 @@ def test_a_form_of_another_site_cannot_log_in(locked: Service) -> None:
     """Without JavaScript's permission a page can send forms and plain text, but no JSON."""
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         body = '{"key": "' + new_key(locked) + '"}'
-        answer = httpx.post(f"{locked.url}/v1/session", content=body, headers={"Content-Type": kind})
+        answer = httpx.post(f"{locked.url}/v1/session", content=body, headers={"Content-Type": kind}, timeout=60)
         assert answer.status_code == 422
         assert "Set-Cookie" not in answer.headers
 
@@ -250,7 +250,7 @@ def test_a_wrong_key_opens_no_session(browser: httpx.Client, key: str) -> None:
 
 @pytest.mark.parametrize("cookie", ["amt_session=", "amt_session=x", "amt_session", 'amt_session="\\', "a=b; ;=;"])
 def test_a_broken_cookie_is_no_key(locked: Service, cookie: str) -> None:
-    problem(httpx.get(f"{locked.url}/v1/transcriptions", headers={"Cookie": cookie}), 401, "unauthorized")
+    problem(httpx.get(f"{locked.url}/v1/transcriptions", headers={"Cookie": cookie}, timeout=60), 401, "unauthorized")
 
 
 def test_keys_stand_in_no_log(locked: Service, anna: httpx.Client) -> None:

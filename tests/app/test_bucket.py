@@ -79,7 +79,7 @@ def test_a_signed_address_serves_the_file_under_its_name(storage: Storage) -> No
         "jobs/a/results/r/notes.mid", seconds=60, media_type="audio/midi", disposition='attachment; filename="tune.mid"'
     )
     assert address is not None
-    answer = httpx.get(address)
+    answer = httpx.get(address, timeout=60)
     assert (answer.status_code, answer.content) == (200, b"MThd")
     assert answer.headers["content-type"] == "audio/midi"
     assert answer.headers["content-disposition"] == 'attachment; filename="tune.mid"'

@@ -88,7 +88,7 @@ def test_a_cancellation_is_told(idle: httpx.Client) -> None:
     job = upload(idle, b"x")
     stream = follow(idle, job)
     assert next(stream)["data"]["progress"]["queue_position"] >= 1
-    with httpx.Client(base_url=idle.base_url) as other:
+    with httpx.Client(base_url=idle.base_url, timeout=60) as other:
         assert other.delete(job["links"]["self"]).status_code == 204
     events = list(stream)
     assert [event["data"]["status"] for event in events] == ["cancelled"]

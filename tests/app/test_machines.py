@@ -173,7 +173,7 @@ def test_a_worker_elsewhere_does_a_whole_job(
 
     moved = client.get(job["links"]["midi"])
     assert (moved.status_code, moved.headers["cache-control"]) == (307, "no-store")
-    midi = httpx.get(moved.headers["location"])
+    midi = httpx.get(moved.headers["location"], timeout=60)
     assert midi.content[:4] == b"MThd"
     assert midi.headers["content-type"] == "audio/midi"
     assert "my tune.mid" in midi.headers["content-disposition"]

@@ -139,7 +139,7 @@ def test_what_is_granted_is_said(idle: httpx.Client, preference: str, granted: s
 def test_waiting_ends_with_the_job(idle: httpx.Client, idle_service: Service) -> None:
     """The longest wait is 60 s and more was asked for; the job ends before, and so does the wait."""
     job = upload(idle, b"x")
-    cancel = threading.Timer(0.5, lambda: httpx.delete(idle_service.url + job["links"]["self"]))
+    cancel = threading.Timer(0.5, lambda: httpx.delete(idle_service.url + job["links"]["self"], timeout=60))
     cancel.start()
     answer = idle.get(job["links"]["self"], headers={"Prefer": "wait=3600"})
     assert answer.json()["status"] == "cancelled"

@@ -60,7 +60,7 @@ def test_a_larger_one_is_refused_and_nothing_is_stored(
 
 
 def test_a_declared_length_is_refused_before_one_byte_is_sent(idle_service: Service) -> None:
-    with socket.create_connection(("127.0.0.1", idle_service.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", idle_service.port), timeout=60) as connection:
         connection.sendall(
             b"POST /v1/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n"
             b"Content-Type: multipart/form-data; boundary=edge\r\n\r\n"

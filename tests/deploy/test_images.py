@@ -107,8 +107,8 @@ def test_the_web_image_migrates_makes_a_key_and_serves(web: Path) -> None:
         try:
             wait_for(lambda: amt(web, "health", "api", **values).returncode == 0, seconds=240, what="health")
             address = f"http://127.0.0.1:{port}/v1/models"
-            assert httpx.get(address).status_code == 401
-            answer = httpx.get(address, headers={"Authorization": f"Bearer {key}"})
+            assert httpx.get(address, timeout=60).status_code == 401
+            answer = httpx.get(address, headers={"Authorization": f"Bearer {key}"}, timeout=60)
             assert [model["name"] for model in answer.json()["models"]] == ["default"]
         finally:
             api.terminate()
