@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
-from tests.app.service import wait_for
+from tests.app.service import free_port, wait_for
 
 
 def amt(*words: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -129,7 +129,7 @@ def test_help_names_the_exit_codes() -> None:
 
 def test_the_doctor_is_content_here(tmp_path: Path) -> None:
     assert amt("migrate", var=str(tmp_path)).returncode == 0
-    run = amt("doctor", var=str(tmp_path), port="18765")
+    run = amt("doctor", var=str(tmp_path), port=str(free_port()))
     assert run.returncode == 0, run.stdout
     assert "wrong" not in run.stdout
 
@@ -144,7 +144,7 @@ def test_the_doctor_is_content_here(tmp_path: Path) -> None:
     ],
 )
 def test_the_doctor_finds_what_is_wrong(tmp_path: Path, settings: dict[str, str], said: str) -> None:
-    run = amt("doctor", var=str(tmp_path), port="18765", **settings)
+    run = amt("doctor", var=str(tmp_path), port=str(free_port()), **settings)
     assert run.returncode == 1
     assert [line for line in run.stdout.splitlines() if line.startswith("wrong") and said in line], run.stdout
     assert "Traceback" not in run.stderr
@@ -156,7 +156,7 @@ def test_the_doctor_knows_a_damaged_checkpoint(tmp_path: Path) -> None:
     (damaged,) = folder.glob("*.safetensors")
     damaged.chmod(0o644)
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-    run = amt("doctor", var=str(tmp_path), port="18765", checkpoint=str(folder))
+    run = amt("doctor", var=str(tmp_path), port=str(free_port()), checkpoint=str(folder))
     assert "is not the file that the manifest names" in run.stdout
     transcribed = amt("transcribe", damaged, "-o", tmp_path / "out", checkpoint=str(folder))
     assert transcribed.returncode == 2
