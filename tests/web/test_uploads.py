@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.app.service import wait_for
+from tests.app.service import upload, wait_for
 from tests.web.steps import choose, drop, expect_result, item
 
 # Collects everything that the list says from now on.
@@ -25,11 +25,17 @@ def slow_uploads(page: Page, bytes_per_second: int) -> None:
     session.send("Network.emulateNetworkConditions", limits)
 
 
-def test_a_dropped_file_shows_its_upload_then_its_progress_then_its_notes(page: Page, recording: Path) -> None:
+def test_a_dropped_file_shows_its_upload_then_its_progress_then_its_notes(
+    page: Page, client: httpx.Client, recording: Path, long_recording: Path
+) -> None:
+    """Another recording is before it in line until the page listens: it is transcribed in less than half a second."""
+    before = upload(client, long_recording.read_bytes(), "Before it.wav")
     page.goto("/")
     page.evaluate(LISTEN)
     slow_uploads(page, recording.stat().st_size // 2)
-    drop(page, recording)
+    with page.expect_response(lambda answer: answer.url.endswith("/events") and before["id"] not in answer.url):
+        drop(page, recording)
+    assert client.delete(before["links"]["self"]).status_code == 204
     expect_result(page)
     said: list[str] = page.evaluate("() => [...said]")
     sent = {int(match[1]) for text in said if (match := re.match(r"Sending · (\d+) %", text))}
