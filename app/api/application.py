@@ -14,6 +14,7 @@ from app.api.gate import Gate
 from app.api.headers import SecurityHeaders, add_cors
 from app.api.problems import add_problem_handlers, tidy_openapi
 from app.api.request_id import RequestId
+from app.api.stopping import CutOff
 from app.api.upload_limit import UploadLimit
 from app.queue import warm_up
 from app.settings import Settings
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         UploadLimit, max_upload_bytes=settings.max_upload_bytes, max_model_bytes=settings.max_model_bytes
     )
     app.add_middleware(Gate, settings=settings, keys=context.keys, sharing=context.sharing)
+    app.add_middleware(CutOff)
     add_cors(app, settings)
     app.add_middleware(SecurityHeaders)
     app.state.metrics, requests = metrics.build_registry(context)

@@ -1,6 +1,7 @@
 """What the handlers work with, made once per process."""
 
 from dataclasses import dataclass
+from threading import Event
 from typing import Annotated
 
 from celery import Celery
@@ -44,6 +45,7 @@ class Context:
     async_redis: AsyncRedis
     replies: AsyncRedis  # apart from the streams, each of which holds a connection
     streams: OpenStreams
+    stopping: Event  # set when this process takes no new requests: what only waits shall end
     celery: Celery
     tracing: Tracing
 
@@ -64,6 +66,7 @@ def build_context(settings: Settings) -> Context:
         async_redis=open_async_redis(settings, longest_wait=STREAM_WAIT_SECONDS),
         replies=open_async_redis(settings, longest_wait=max(settings.decode_seconds, settings.score_seconds)),
         streams=OpenStreams(settings.limit_streams),
+        stopping=Event(),
         celery=build_celery(settings),
         tracing=open_tracing("api"),
     )

@@ -82,7 +82,7 @@ async def _stream(context: Context, caller: Caller, job: Job, last_id: str | Non
     """All events behind `last_id` (or the present state), then new ones, until one is terminal.
 
     What Redis has lost is taken from the job table: it is looked at whenever nothing comes for a while. The stream
-    does not outlive the key that it was opened with.
+    does not outlive the key that it was opened with, nor the process: another one goes on behind the last event.
     """
     quiet = 0.0
     key_seen = time.monotonic()
@@ -91,7 +91,7 @@ async def _stream(context: Context, caller: Caller, job: Job, last_id: str | Non
         yield await _message(context, job, last_id, event)
         if is_terminal(event):
             return
-    while True:
+    while not context.stopping.is_set():
         news = await _next(context, job.id, last_id)
         if time.monotonic() - key_seen >= STREAM_WAIT_SECONDS:
             if not await run_in_threadpool(_may_listen, context, caller):

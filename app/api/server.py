@@ -1,17 +1,16 @@
 """Serving the API with uvicorn."""
 
 import contextlib
+import sys
 import tempfile
 
 import uvicorn
 from sqlalchemy.exc import OperationalError
 
 from app.api.application import create_app
+from app.api.stopping import GRACE_SECONDS, Server
 from app.keys.admission import refuse_to_be_open
 from app.settings import Settings
-
-# An event stream lasts as long as its job; at the end of the process it is cut after this time and resumed elsewhere.
-GRACE_SECONDS = 3
 
 
 def serve(settings: Settings) -> None:
@@ -28,7 +27,7 @@ def serve(settings: Settings) -> None:
     settings.temporary.mkdir(parents=True, exist_ok=True)
     # Starlette spools uploads in the process's temporary folder; the system's may be small, or memory.
     tempfile.tempdir = str(settings.temporary)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -41,3 +40,8 @@ def serve(settings: Settings) -> None:
         # Else a request may find the trace of the one before on its connection.
         reset_contextvars=True,
     )
+    server = Server(config, app.state.context.stopping)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(1)

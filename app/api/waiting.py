@@ -44,7 +44,7 @@ InWait = Annotated[int, Depends(preferred_wait)]
 
 
 async def wait_for_end(context: Context, job: Job, seconds: float) -> Job:
-    """The job once it has ended, or as it is after so long.
+    """The job once it has ended, or as it is after so long, or when this process ends.
 
     Raises
     ------
@@ -53,7 +53,7 @@ async def wait_for_end(context: Context, job: Job, seconds: float) -> Job:
     """
     deadline = time.monotonic() + seconds
     last_id = BEFORE_ALL
-    while job.status in ACTIVE and (left := deadline - time.monotonic()) > 0:
+    while job.status in ACTIVE and (left := deadline - time.monotonic()) > 0 and not context.stopping.is_set():
         last_id, may_have_ended = await _listen(context, job.id, last_id, min(left, STREAM_WAIT_SECONDS))
         if may_have_ended:
             fresh = await run_in_threadpool(context.jobs.get, job.id)

@@ -210,7 +210,7 @@ def parts(settings: Settings) -> list[tuple[str, list[str], float]]:
     return [
         *((lane.value, ["worker", "--queue", lane.value], 20.0) for lane in settings.lanes),
         *((queue, ["worker", "--queue", queue], 10.0) for queue in (DECODE, SCORE)),
-        ("api", ["api"], 8.0),
+        ("api", ["api"], 25.0),
         ("sweeper", ["sweeper"], 5.0),
     ]
 

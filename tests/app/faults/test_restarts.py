@@ -1,7 +1,9 @@
 """Stopping gracefully and rolling restarts, under load."""
 
 import contextlib
+import http.client
 import itertools
+import json
 import signal
 import threading
 import time
@@ -12,7 +14,7 @@ import httpx
 
 from tests.app.faults.breakpoints import NETWORK
 from tests.app.faults.stack import PATIENCE, Files, Stack, assert_one_result_each
-from tests.app.service import Service, upload
+from tests.app.service import Service, upload, wait_for
 
 
 def test_a_worker_that_stops_hands_back_what_it_runs(
@@ -94,3 +96,69 @@ def test_a_rolling_restart_under_load(
     unknown = [{"id": row.id} for row in stack.rows() if row.id not in known]
     assert len(unknown) <= len(callers) * 2
     assert_one_result_each(stack, [*jobs, *unknown], expected)
+
+
+class HalfAnUpload:
+    """An upload whose first half has reached an API."""
+
+    def __init__(self, api: Service, data: bytes) -> None:
+        head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="tune.wav"\r\n\r\n'
+        body = head + data + b"\r\n--x--\r\n"
+        self._rest = body[len(body) // 2 :]
+        self._connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE)
+        self._connection.putrequest("POST", "/v1/transcriptions")
+        self._connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+        self._connection.putheader("Content-Length", str(len(body)))
+        self._connection.endheaders(body[: len(body) // 2])
+
+    def send_the_rest(self) -> None:
+        self._connection.send(self._rest)
+
+    def answer(self) -> tuple[int, dict[str, str], Any]:
+        with contextlib.closing(self._connection), self._connection.getresponse() as response:
+            return response.status, dict(response.headers), json.loads(response.read())
+
+
+def takes_no_more(api: Service) -> bool:
+    try:
+        httpx.get(f"{api.url}/healthz", timeout=60)
+    except httpx.TransportError:
+        return True
+    return False
+
+
+def test_an_api_that_stops_finishes_uploads_and_lets_go_who_only_waits(
+    stack: Stack, client: httpx.Client, tune: bytes, expected: Files
+) -> None:
+    api = stack.api()
+    assert api.process is not None
+    stack.arm(NETWORK)
+    running = upload(client, tune)
+    stack.wait_reached(NETWORK)
+    under_way = HalfAnUpload(api, tune)
+    with api.client() as listener, listener.stream("GET", running["links"]["events"]) as events:
+        api.process.terminate()
+        wait_for(lambda: takes_no_more(api), what="the end of the intake")
+        told = [line for line in events.iter_lines() if line.startswith("event:")]  # a stream that is cut raises
+    assert set(told) == {"event: progress"}
+    assert api.process.poll() is None
+    under_way.send_the_rest()
+    status, _, job = under_way.answer()
+    assert status == 202
+    assert api.process.wait(timeout=PATIENCE) in (0, -signal.SIGTERM)
+    stack.release(NETWORK)
+    assert_one_result_each(stack, [running, job], expected)
+
+
+def test_what_an_api_that_stops_cannot_wait_for_is_told_so(stack: Stack, tune: bytes) -> None:
+    api = stack.api()
+    assert api.process is not None
+    for_ever = HalfAnUpload(api, tune)
+    api.process.terminate()
+    status, headers, problem = for_ever.answer()
+    assert status == 503
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["retry-after"] == "5"
+    assert "The service is stopping" in problem["detail"]
+    assert stack.rows() == []
+    assert api.process.wait(timeout=PATIENCE) in (0, -signal.SIGTERM)
