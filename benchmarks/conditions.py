@@ -1,11 +1,14 @@
 """What recordings score under other conditions than they were made in: shared by `levels` and `tuning`."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.common import DEFAULT_CHECKPOINT
+from benchmarks.common import DEFAULT_CHECKPOINT, ENTRY
+from model.note_events import DecodingOptions, decode_notes
 from model.transcriber import Transcriber
-from training.evaluate import System, score_set
+from training.evaluate import System, Transcription, score_set
+from training.prepared import Recording, Waveform
 from training.scores import means
 
 SCORES = {"note_f1": "note F1", "note_offset_f1": "with offset", "frame_f1": "frame F1"}
@@ -22,6 +25,16 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
 def served() -> Transcriber:
     """The served network on two threads."""
     return Transcriber.load(DEFAULT_CHECKPOINT, device="cpu", threads=2)
+
+
+def hearing(transcriber: Transcriber, changed: Callable[[Waveform], Waveform]) -> System:
+    """What hears recordings after a change that moves no note."""
+    options = DecodingOptions(**ENTRY["decoding"])
+
+    def hear(_: Recording, waveform: Waveform) -> Transcription:
+        return Transcription(decode_notes(transcriber.activations(changed(waveform)), options), None)
+
+    return hear
 
 
 def print_head(*names: str) -> None:

@@ -4,19 +4,16 @@ Prepared recordings are made so much quieter, kept in 16 bits as a file would ke
 raised, as the service does (`model.loudness`).
 """
 
+from functools import partial
 from itertools import product
 from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common import ENTRY
-from benchmarks.conditions import parser_of, print_head, print_row, served
+from benchmarks.conditions import hearing, parser_of, print_head, print_row, served
 from model.loudness import Loudness
-from model.note_events import DecodingOptions, decode_notes
-from model.transcriber import Transcriber
-from training.evaluate import System, Transcription
-from training.prepared import Recording, Waveform
+from training.prepared import Waveform
 
 
 class AsItIs(Loudness):
@@ -27,15 +24,9 @@ class AsItIs(Loudness):
         return samples
 
 
-def system(transcriber: Transcriber, db: float) -> System:
-    """What hears a recording so much quieter."""
-    options = DecodingOptions(**ENTRY["decoding"])
-
-    def hear(_: Recording, waveform: Waveform) -> Transcription:
-        quieter = np.rint(waveform * 10 ** (-db / 20) * 32767) / np.float32(32768)
-        return Transcription(decode_notes(transcriber.activations(quieter.astype(np.float32)), options), None)
-
-    return hear
+def quieter(waveform: Waveform, db: float) -> Waveform:
+    """A recording, (n,), so much quieter in 16 bits."""
+    return np.asarray(np.rint(waveform * 10 ** (-db / 20) * 32767) / np.float32(32768), dtype=np.float32)
 
 
 def main() -> None:
@@ -52,7 +43,7 @@ def main() -> None:
                     f"{db:g}",
                     name,
                     folder=folder,
-                    system=system(transcriber, db),
+                    system=hearing(transcriber, partial(quieter, db=db)),
                     seconds=arguments.seconds,
                     frame_rate=transcriber.frame_rate,
                 )

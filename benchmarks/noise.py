@@ -3,33 +3,24 @@
 Pink noise, not the one that training mixes in, is added to prepared recordings, so many decibels below them.
 """
 
+from functools import partial
 from itertools import product
 
 import numpy as np
 
-from benchmarks.common import ENTRY
-from benchmarks.conditions import parser_of, print_head, print_row, served
-from model.note_events import DecodingOptions, decode_notes
-from model.transcriber import Transcriber
+from benchmarks.conditions import hearing, parser_of, print_head, print_row, served
 from training.augment import noises
-from training.evaluate import System, Transcription
-from training.prepared import Recording, Waveform
+from training.prepared import Waveform
 
 SEED = 1
 PINK = 1
 
 
-def system(transcriber: Transcriber, snr_db: float) -> System:
-    """What hears a recording with noise so much weaker."""
-    options = DecodingOptions(**ENTRY["decoding"])
-
-    def hear(_: Recording, waveform: Waveform) -> Transcription:
-        noise = np.resize(noises(SEED)[PINK], len(waveform))
-        power = np.sqrt(np.mean(waveform**2))
-        noisy = waveform + noise * np.float32(power * 10 ** (-snr_db / 20))
-        return Transcription(decode_notes(transcriber.activations(noisy), options), None)
-
-    return hear
+def noisy(waveform: Waveform, snr_db: float) -> Waveform:
+    """A recording, (n,), with noise so much weaker."""
+    noise = np.resize(noises(SEED)[PINK], len(waveform))
+    power = np.sqrt(np.mean(waveform**2))
+    return np.asarray(waveform + noise * np.float32(power * 10 ** (-snr_db / 20)), dtype=np.float32)
 
 
 def main() -> None:
@@ -43,7 +34,7 @@ def main() -> None:
         print_row(
             f"{snr_db:g}",
             folder=folder,
-            system=system(transcriber, snr_db),
+            system=hearing(transcriber, partial(noisy, snr_db=snr_db)),
             seconds=arguments.seconds,
             frame_rate=transcriber.frame_rate,
         )

@@ -33,7 +33,7 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".w64", ".aif", ".aiff", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm", ".mka"}
 )
 UNCOMPRESSED = frozenset({".wav", ".w64", ".aif", ".aiff"})
-BLOCK_FRAMES = 1 << 16
+BLOCK_FRAMES = 1 << 12  # 16 MB of the most channels that a file can have
 LIMITS = AudioLimits(max_seconds=float("inf"), max_channels=64)
 SILENCE = 1 / 32768  # nothing below this is left in 16 bits
 SHORTEST_SECONDS = 0.02
